@@ -1,0 +1,73 @@
+/* Consume: Kafka → record batches; rebalances; commits what the ledger allows.
+ * Threads: everything here runs on the consumer thread, which owns the librdkafka client.
+ * Progress: mr_consumer_fill waits at most its timeout. Memory: messages are copied into the batch
+ * and given back at once; librdkafka's own queue is bounded by queued.max.messages.kbytes.
+ * Errors: MR_KAFKA with the broker's reason; broker outages are not errors: librdkafka reconnects,
+ * mr_consumer_state tells. Settings that would break exactness are refused by mr_consumer_check. */
+#pragma once
+
+#include "millrace/base/error.h"
+#include "millrace/config.h"
+#include "millrace/model/record.h"
+#include "millrace/model/totals.h"
+
+struct mr_consumer;
+
+struct mr_consumer_events {
+    void *context;
+    /* Start offsets for newly assigned partitions: spans[i].topic/partition are given; fill `end`
+     * with the offset to start at and totals so far, or leave end = -1 to start at the committed
+     * offset, else at source.kafka.start. Called on the consumer thread inside the rebalance; not
+     * MR_OK = the assignment is refused and asked for again later. */
+    enum mr_rc (*assigned)(void *context, struct mr_span *spans, uint32_t count);
+    /* The offsets chosen at last, one call an assignment: end = position of each partition. */
+    enum mr_rc (*positions)(void *context, const struct mr_span *spans, uint32_t count);
+    /* Partitions go away; lost: commits are hopeless. Finish quickly (bounded), then return. */
+    void (*revoked)(void *context, bool lost);
+};
+
+struct mr_consumer_state {
+    bool connected;      /* at least one broker is up */
+    uint32_t partitions; /* assigned */
+    int64_t lag_records; /* high watermarks minus positions, all partitions; -1 unknown */
+    int64_t rebalances;
+    char problem[256]; /* last error that still holds, or "" */
+};
+
+/* Checks pass-through properties without connecting: unknown ones, bad values, and those that would
+ * break exactness (enable.auto.commit, auto.offset.reset, …) go to mistakes with their line. */
+MR_NODISCARD enum mr_rc
+mr_consumer_check(const struct mr_config *config, struct mr_mistakes *mistakes);
+
+MR_NODISCARD enum mr_rc
+mr_consumer_new(const struct mr_config *config, const struct mr_consumer_events *events,
+                struct mr_consumer **ret_consumer, struct mr_error *reterr_error);
+
+/* Leaves the group (bounded by 5 s) and frees. */
+void
+mr_consumer_free(struct mr_consumer **consumer);
+
+/* Topics exist? Asks the brokers (bounded by timeout_ms). MR_KAFKA: nobody answered; MR_CONFIG: a
+ * topic is missing (named in the error). */
+MR_NODISCARD enum mr_rc
+mr_consumer_topics(struct mr_consumer *consumer, int64_t timeout_ms, struct mr_error *reterr_error);
+
+MR_NODISCARD enum mr_rc
+mr_consumer_subscribe(struct mr_consumer *consumer, struct mr_error *reterr_error);
+
+/* Appends messages to batch until it is full or timeout_ms has passed since the first message came,
+ * or no message came for timeout_ms. batch NULL: serves rebalances and errors only (back-pressure).
+ * Errors: MR_STOPPED when going on could lose rows (offset out of range, topic re-created), MR_KAFKA
+ * for a fatal client error. */
+MR_NODISCARD enum mr_rc
+mr_consumer_fill(struct mr_consumer *consumer, struct mr_batch *batch, int64_t timeout_ms,
+                 struct mr_error *reterr_error);
+
+/* Commits spans[i].end, waits for the answer (bounded), reads back after any error. MR_OK: the broker
+ * has them. MR_KAFKA: not confirmed (stays committable). */
+MR_NODISCARD enum mr_rc
+mr_consumer_commit(struct mr_consumer *consumer, const struct mr_span *spans, uint32_t count,
+                   struct mr_error *reterr_error);
+
+void
+mr_consumer_get_state(struct mr_consumer *consumer, struct mr_consumer_state *ret_state);

@@ -1,0 +1,68 @@
+/* Harvest: encode detail rows while the unit fills; when it is quiet, drain it to bodies.
+ * Threads: an mr_rows belongs to one worker while the unit is open, then to the harvesting thread;
+ *   the hand-over is the unit's in-flight counter. Progress: no locks. Memory: bodies, charged to
+ *   the budget; mr_rows_worst_bytes bounds what one batch can add. Errors: MR_MEMORY. */
+#pragma once
+
+#include "millrace/base/budget.h"
+#include "millrace/base/rc.h"
+#include "millrace/decode.h"
+#include "millrace/fold.h"
+#include "millrace/model/body.h"
+#include "millrace/model/layout.h"
+#include "millrace/model/totals.h"
+
+struct mr_rows;
+
+/* Encoder of one worker for one unit: detail rows and quarantine rows. */
+MR_NODISCARD enum mr_rc
+mr_rows_new(const struct mr_layout *layout, struct mr_budget *budget, size_t raw_bytes_max,
+            struct mr_rows **ret_rows);
+
+void
+mr_rows_free(struct mr_rows **rows);
+
+/* Detail row: layout's columns, then _topic, _partition, _offset. */
+MR_NODISCARD enum mr_rc
+mr_rows_add(struct mr_rows *rows, const struct mr_event *event);
+
+/* Quarantine row: received_at, reason, message, _topic, _partition, _offset, record_time,
+ * record_key, raw, raw_bytes (key and raw as hex text, raw cut to raw_bytes_max). */
+MR_NODISCARD enum mr_rc
+mr_rows_reject(struct mr_rows *rows, const struct mr_record *record,
+               const struct mr_reject_info *info, int64_t now_us);
+
+int64_t
+mr_rows_worst_bytes(const struct mr_layout *layout, uint32_t records, size_t bytes,
+                    size_t raw_bytes_max);
+
+/* Which table of a pipeline a body is for; also the order of the loads. */
+enum mr_target_kind { MR_TARGET_ROLLUP, MR_TARGET_DETAIL, MR_TARGET_QUARANTINE, MR_TARGET_LEDGER };
+
+struct mr_target {
+    enum mr_target_kind kind;
+    uint32_t rollup; /* index, for MR_TARGET_ROLLUP */
+    struct mr_body body;
+};
+
+/* `columns` header of a target, backticked; and its table's name. Written to out. */
+void
+mr_harvest_columns(const struct mr_layout *layout, enum mr_target_kind kind, uint32_t rollup,
+                   struct mr_text *out);
+
+const char *
+mr_harvest_table(const struct mr_layout *layout, enum mr_target_kind kind, uint32_t rollup);
+
+/* Drains a quiet unit: rollups first, then detail, then quarantine; targets without rows are left
+ * out. Consumes the contents of rows[0..row_count). When any worker met a value that CSV cannot
+ * carry, the whole detail body becomes JSON lines. targets has room for MR_MAX_ROLLUPS + 2. */
+MR_NODISCARD enum mr_rc
+mr_harvest_unit(const struct mr_layout *layout, struct mr_budget *budget, struct mr_fold_unit *unit,
+                struct mr_rows *const *rows, uint32_t row_count, struct mr_target *targets,
+                uint32_t *ret_count);
+
+/* Ledger rows of a unit: one a span, cumulative totals (row totals already added by the ledger). */
+MR_NODISCARD enum mr_rc
+mr_harvest_ledger(const struct mr_layout *layout, struct mr_budget *budget, const char *chain,
+                  uint64_t unit, const struct mr_span *spans, uint32_t count,
+                  struct mr_target *ret_target);
