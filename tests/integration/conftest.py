@@ -1,0 +1,92 @@
+"""Fixtures: one Kafka broker a session, one rockpool a module, one database and topic a test."""
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import events
+from harness.broker import Broker
+from harness.paths import MILLRACE, ROOT
+from harness.program import Millrace
+from harness.starrocks import Rockpool
+
+_numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A missing program is a failure to be seen, not a reason to skip."""
+    if items and not MILLRACE.exists():
+        pytest.exit(f"{MILLRACE} is not built: ninja -C build", returncode=3)
+    if items and not (ROOT / ".cache" / "kafka" / "jars").is_dir():
+        pytest.exit("the broker is missing: sh scripts/setup.sh test", returncode=3)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    broker = Broker(tmp_path_factory.mktemp("kafka"))
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="module")
+def starrocks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rockpool]:
+    server = Rockpool(tmp_path_factory.mktemp("rockpool"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[Broker]:
+    """A broker that the test may stop; not yet started."""
+    broker = Broker(tmp_path / "kafka")
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def own_starrocks(tmp_path: Path) -> Iterator[Rockpool]:
+    """A rockpool that the test may stop; started once, so that its ports are known."""
+    server = Rockpool(tmp_path / "rockpool")
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A name for topic and database that no other test has."""
+    plain = re.sub(r"[^a-z0-9]+", "_", request.node.name.lower())[:40].strip("_")
+    return f"t{next(_numbers)}_{plain}"
+
+
+@pytest.fixture
+def millrace(tmp_path: Path) -> Iterator[Callable[..., Millrace]]:
+    """Makes a Millrace from a configuration; all its processes end with the test."""
+    made: list[Millrace] = []
+
+    def make(config: dict, env: dict[str, str] | None = None) -> Millrace:
+        folder = tmp_path / f"millrace-{len(made)}"
+        folder.mkdir()
+        made.append(Millrace(folder, config, env))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def orders(
+    kafka: Broker, starrocks: Rockpool, name: str, millrace: Callable[..., Millrace]
+) -> Millrace:
+    """The orders pipeline with topic (4 partitions), database and tables made; not running."""
+    kafka.create_topic(name, 4)
+    starrocks.sql(f"CREATE DATABASE {name}")
+    made = millrace(events.orders_config(kafka.address, starrocks.fe, starrocks.mysql, name, name))
+    made.apply_ddl()
+    return made
