@@ -34,12 +34,6 @@ mr_decoder_new(const struct mr_plan *plan, size_t scratch_bytes, struct mr_decod
 void
 mr_decoder_free(struct mr_decoder **decoder);
 
-/* Where and why a record was rejected. message: printable ASCII, names the field. */
-struct mr_reject_info {
-    enum mr_reject reason;
-    char message[160];
-};
-
 /* Decodes one record into event (whose values array has layout->column_count entries). now_us: wall
  * time for the `clock` rule. MR_REJECT_NONE: the event is complete; it lives until
  * mr_decoder_reset. Otherwise event is unspecified and *ret_info says why. A tombstone must not be

@@ -6,9 +6,9 @@
 
 #include "millrace/base/budget.h"
 #include "millrace/base/rc.h"
-#include "millrace/decode.h"
 #include "millrace/fold.h"
 #include "millrace/model/body.h"
+#include "millrace/model/event.h"
 #include "millrace/model/layout.h"
 #include "millrace/model/totals.h"
 

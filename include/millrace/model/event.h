@@ -48,6 +48,12 @@ enum mr_reject {
 const char *
 mr_reject_name(enum mr_reject reject);
 
+/* Where and why a record was rejected. message: printable ASCII, names the field. */
+struct mr_reject_info {
+    enum mr_reject reason;
+    char message[160];
+};
+
 struct mr_event {
     const struct mr_record *record;
     int64_t time_us;         /* event time, UTC */
