@@ -1,0 +1,1 @@
+"""rockpool: a strict stand-in for StarRocks, for development, demo and tests."""

@@ -1,0 +1,462 @@
+"""A backend: the data port. It reads bodies, holds the open pipes of transactions, and replies.
+
+Every answer is HTTP 200; what happened is in `Status`. The contexts of transactions live in this
+process's memory only: a restart loses them, as on the server.
+"""
+
+import asyncio
+import secrets
+import threading
+import time
+import uuid
+
+from rockpool.auth import parse_basic
+from rockpool.errors import LoadError, SqlError
+from rockpool.http11 import Disconnected, Drop, Response, pretty
+from rockpool.load import jsonrows, params, pipeline
+from rockpool.txn import LabelUsed
+
+MAX_BODY_MB = 10240
+NO_AUTH = "no valid Basic authorization"
+NOT_FOUND = Response(404, "Not Found", content_type="text/plain")
+SHUTTING_DOWN = "Service is shutting down, please retry later!"
+
+
+class Context:
+    """The open pipe of one transaction (or of one table of a multi-table transaction)."""
+
+    def __init__(self, txn, label, database, table):
+        self.txn, self.label, self.database, self.table = txn, label, database, table
+        self.params = None
+        self.plan_table = None
+        self.pipe = bytearray()
+        self.documents = []
+        self.sent = 0
+        self.counted = 0
+        self.busy = threading.Lock()
+        self.created = time.time()
+
+    def add(self, body):
+        if self.params.format == "json":
+            self.documents.append(bytes(body))
+        else:
+            self.pipe += body
+
+    def bodies(self):
+        return self.documents if self.params.format == "json" else [bytes(self.pipe)]
+
+
+class Backend:
+    def __init__(self, cluster, number):
+        self.cluster, self.number = cluster, number
+        self.id = 10001 + number
+        self.contexts = {}
+        self.error_logs = {}
+        self.stopping = False
+        self.port = 0
+
+    # ---- routing
+
+    async def handle(self, request):
+        parts = request.parts()
+        if request.method == "PUT" and len(parts) == 4 and parts[0] == "api" and parts[3] == "_stream_load":
+            return await self._stream_load(request, parts[1], parts[2])
+        if request.method in ("POST", "PUT") and parts[:2] == ["api", "transaction"] and len(parts) == 3:
+            return await self._transaction(request, parts[2])
+        if request.method == "GET" and request.path == "/api/transaction/list":
+            return self._list()
+        if request.method == "GET" and request.path == "/api/_load_error_log":
+            return self._error_log(request)
+        return NOT_FOUND
+
+    def _error_log(self, request):
+        lines = self.error_logs.get(request.query.get("file", ""))
+        if lines is None:
+            return Response(500, "No such file", content_type="text/plain")
+        return Response(200, "".join(lines), content_type="text/plain")
+
+    def _keep_errors(self, errors):
+        """The ErrorURL of a load's filtered rows, or None."""
+        if not errors.lines:
+            return None
+        name = f"error_log_{secrets.token_hex(8)}_{secrets.token_hex(8)}"
+        self.error_logs[name] = list(errors.lines)
+        while len(self.error_logs) > 1000:
+            self.error_logs.pop(next(iter(self.error_logs)))
+        return f"http://127.0.0.1:{self.port}/api/_load_error_log?file={name}"
+
+    # ---- plain loads
+
+    async def _stream_load(self, request, database, table):
+        started = time.monotonic()
+        reply = {"TxnId": -1, "Label": request.headers.get("label") or str(uuid.uuid4())}
+        try:
+            user, load = self._check_header(request)
+            txn = await self._run(self._begin_plain, user, database, table, reply["Label"], request)
+            reply["TxnId"] = txn["id"]
+        except (LoadError, SqlError) as error:
+            return pretty(_plain(reply, "Fail", error.message, started), close=True)
+        except LabelUsed as used:
+            extra = {"ExistingJobStatus": used.job_status}
+            return pretty(_plain(reply, "Label Already Exists", used.message, started, extra), close=True)
+        begun = time.monotonic()
+        try:
+            await self._run(self._plan, database, table, load)
+            body = await request.body()
+        except LoadError as error:
+            await self._run(self.cluster.txns.abort, txn, error.message)
+            return pretty(_plain(reply, "Fail", error.message, started), close=True)
+        except Disconnected:
+            await self._run(self.cluster.txns.abort, txn, "connection closed before the body was complete")
+            raise
+        read = time.monotonic()
+        return pretty(await self._run(self._finish_plain, txn, load, body, reply, (started, begun, read)))
+
+    def _check_header(self, request):
+        """The checks before the first body byte, in the server's order."""
+        credentials = parse_basic(request.headers.get("authorization"))
+        if credentials is None:
+            raise LoadError(NO_AUTH)
+        length = request.content_length
+        if length is not None and length > MAX_BODY_MB << 20:
+            raise LoadError(
+                f"body size {length} exceed limit: {MAX_BODY_MB << 20}, body size {length} bytes. You can increase "
+                "the limit by setting streaming_load_max_mb in be.conf."
+            )
+        load = params.parse(request.headers)
+        if length is not None:
+            jsonrows.check_size(length, load)
+        params.timeout(request.headers)
+        if self.stopping:
+            raise LoadError(SHUTTING_DOWN, "SERVICE_UNAVAILABLE")
+        return credentials, load
+
+    def _begin_plain(self, credentials, database, table, label, request):
+        self._authorize(credentials, database, table)
+        params.check_label(label)
+        seconds = params.timeout(request.headers)
+        return self.cluster.txns.begin(database, label, [table], "BACKEND_STREAMING", self._name(), seconds)
+
+    def _name(self):
+        return f"BE: 127.0.0.{self.number + 1}"
+
+    def _authorize(self, credentials, database, table):
+        user = self.cluster.users.check(*credentials)
+        if user is None:
+            raise LoadError(f"Access denied for {credentials[0]}@127.0.0.1", "NOT_AUTHORIZED")
+        if not user.may("insert"):
+            raise LoadError(
+                "Access denied; you need (at least one of) the INSERT privilege(s) on TABLE "
+                f"{table} for this operation", "NOT_AUTHORIZED"
+            )  # fmt: skip
+        self.cluster.load_table(database, table)
+
+    def _plan(self, database, table, load):
+        found = self.cluster.load_table(database, table)
+        pipeline.plan(found, load)
+        return found
+
+    def _finish_plain(self, txn, load, body, reply, times):
+        started, begun, read = times
+        extra = {}
+        try:
+            table = self.cluster.load_table(txn["database"], txn["tables"][0])
+            result = pipeline.run(self.cluster.engine, table, load, body)
+            extra = _counts([result], len(body))
+            url = self._keep_errors(result.errors)
+            if url:
+                extra["ErrorURL"] = url
+            check_quality([result], load.max_filter_ratio)
+            written = time.monotonic()
+            self.cluster.txns.commit(txn, [result.delta], {**extra, "LoadBytes": len(body)})
+        except (LoadError, SqlError) as error:
+            self.cluster.txns.abort(txn, error.message, extra)
+            return _plain(reply, "Fail", error.message, started, extra)
+        done = time.monotonic()
+        extra |= {
+            "BeginTxnTimeMs": _ms(begun - started), "ReadDataTimeMs": _ms(read - begun),
+            "WriteDataTimeMs": _ms(written - read), "CommitAndPublishTimeMs": _ms(done - written),
+        }  # fmt: skip
+        return _plain(reply, "Success", "OK", started, extra)
+
+    async def _run(self, function, *args):
+        return await asyncio.get_running_loop().run_in_executor(self.cluster.pool, function, *args)
+
+    # ---- transactions
+
+    async def _transaction(self, request, op):
+        if op == "load":
+            return await self._transaction_load(request)
+        if op not in ("begin", "prepare", "commit", "rollback"):
+            return NOT_FOUND
+        try:
+            await request.body()
+        except Disconnected as gone:
+            raise Drop from gone
+        if request.headers.get("transaction_type"):
+            return pretty(_status(
+                "INVALID_ARGUMENT",
+                "Multi-statement transaction requests can only be sent to FE nodes, not BE nodes",
+            ))  # fmt: skip
+        return pretty(await self._run(getattr(self, f"_txn_{op}"), request))
+
+    def _txn_begin(self, request):
+        headers = request.headers
+        credentials = parse_basic(headers.get("authorization"))
+        label, database, table = headers.get("label", ""), headers.get("db", ""), headers.get("table", "")
+        if credentials is None:
+            return _status("INTERNAL_ERROR", NO_AUTH)
+        if label in self.contexts:
+            return {"Status": "LABEL_ALREADY_EXISTS", "ExistingJobStatus": "", "Message": "", "Label": label}
+        started = time.monotonic()
+        try:
+            params.check_label(label)
+            seconds = params.timeout(headers)
+            self._authorize(credentials, database, table)
+            txn = self.cluster.txns.begin(
+                database, label, [table], "BACKEND_STREAMING", self._name(), seconds, prepared_timeout(headers)
+            )
+        except LabelUsed as used:
+            return {
+                "Status": "LABEL_ALREADY_EXISTS", "ExistingJobStatus": used.job_status,
+                "Message": used.message, "Label": label,
+            }  # fmt: skip
+        except (LoadError, SqlError) as error:
+            return _status(getattr(error, "status", "INTERNAL_ERROR"), error.message)
+        self.contexts[label] = Context(txn, label, database, table)
+        return {
+            "Status": "OK", "Message": "", "TxnId": txn["id"], "Label": label,
+            "BeginTxnTimeMs": _ms(time.monotonic() - started),
+        }  # fmt: skip
+
+    async def _transaction_load(self, request):
+        headers = request.headers
+        label, table = headers.get("label", ""), headers.get("table", "")
+        context = self.contexts.get((label, table)) or self.contexts.get(label)
+        if context is None:
+            return pretty(_status("TXN_NOT_EXISTS", f"Transaction with label {label} not exists"), close=True)
+        if not context.busy.acquire(blocking=False):
+            return pretty(_status("TXN_IN_PROCESSING", "Transaction in processing, please retry later"), close=True)
+        try:
+            return await self._load_into(context, request)
+        finally:
+            context.busy.release()
+
+    async def _load_into(self, context, request):
+        try:
+            await self._run(self._check_load, context, request)
+        except LoadError as error:
+            if error.status != "INVALID_ARGUMENT":
+                await self._run(self._roll_back, context, error.message)
+            return pretty(_status(error.status, error.message, context), close=True)
+        started = time.monotonic()
+        try:
+            body = await request.body()
+        except Disconnected as gone:
+            if context.params.format == "csv":
+                context.add(gone.received)
+            raise
+        context.add(body)
+        context.sent += len(body)
+        return pretty({
+            "Status": "OK", "Message": "", "TxnId": context.txn["id"], "Label": context.label,
+            "LoadBytes": len(body), "StreamLoadPlanTimeMs": 0, "ReceivedDataTimeMs": _ms(time.monotonic() - started),
+        })  # fmt: skip
+
+    def _check_load(self, context, request):
+        headers = request.headers
+        if headers.get("db", "") != context.database:
+            raise LoadError(f"Request database {headers.get('db', '')} not equal transaction database {context.database}", "INVALID_ARGUMENT")
+        if headers.get("table", "") != context.table:
+            raise LoadError(f"Request table {headers.get('table', '')} not equal transaction table {context.table}", "INVALID_ARGUMENT")
+        if context.txn["state"] != "PREPARE":
+            raise LoadError("current transaction is aborted" if context.txn["state"] == "ABORTED" else f"transaction is {context.txn['state']}")
+        load = params.parse(headers, transaction=True)
+        if context.params is None:
+            self._plan(context.database, context.table, load)
+            context.params = load
+        elif _same(load, context.params) is False:
+            raise LoadError("load request not equal last.")
+        context.counted += request.content_length or 0
+        if context.counted > MAX_BODY_MB << 20:
+            raise LoadError(f"body size {context.counted} exceed limit: {MAX_BODY_MB << 20}")
+        jsonrows.check_size(context.counted, load)
+
+    def _take(self, request):
+        """The context of a prepare/commit/rollback, or the reply that refuses it."""
+        label, database = request.headers.get("label", ""), request.headers.get("db", "")
+        context = self.contexts.get(label)
+        if context is None:
+            return None, _status("TXN_NOT_EXISTS", f"transaction with label {label} not exists")
+        if database != context.database:
+            return None, _status("INVALID_ARGUMENT", f"request db {database} transaction db {context.database} not match")
+        if not context.busy.acquire(blocking=False):
+            return None, _status("TXN_IN_PROCESSING", "Transaction in processing, please retry later")
+        return context, None
+
+    def _txn_prepare(self, request):
+        return self._close_pipe(request, self._prepare_context)
+
+    def _txn_commit(self, request):
+        return self._close_pipe(request, self._commit_context)
+
+    def _prepare_context(self, context, request, deltas, stats):
+        self.cluster.txns.prepare(context.txn, deltas, stats, prepared_timeout(request.headers))
+
+    def _commit_context(self, context, request, deltas, stats):
+        self.cluster.txns.commit(context.txn, deltas, stats)
+
+    def _close_pipe(self, request, finish):
+        context, refusal = self._take(request)
+        if context is None:
+            return refusal
+        started = time.monotonic()
+        extra = {}
+        try:
+            if context.params is None or not context.sent:
+                raise LoadError(f"Transaction with label {context.label} hasn't send any data yet")
+            results = self.parse_pipe(context)
+            extra = _counts(results, context.sent)
+            url = self._keep_errors(results[0].errors if len(results) == 1 else _joined(results))
+            if url:
+                extra["ErrorURL"] = url
+            check_quality(results, context.params.max_filter_ratio)
+            finish(context, request, [pipeline.merge(results)], {**extra, "LoadBytes": context.sent})
+        except (LoadError, SqlError) as error:
+            self._roll_back(context, error.message)
+            return _status("INTERNAL_ERROR", error.message, context, extra)
+        finally:
+            context.busy.release()
+        self.contexts.pop(context.label, None)
+        return _closed(context, extra, started)
+
+    def parse_pipe(self, context):
+        """Reads everything that the loads of a context have sent; one result a JSON text."""
+        table = self.cluster.load_table(context.database, context.table)
+        return [pipeline.run(self.cluster.engine, table, context.params, b) for b in context.bodies()]
+
+    def _roll_back(self, context, reason):
+        self.contexts.pop(context.label, None)
+        self.contexts.pop((context.label, context.table), None)
+        self.cluster.txns.abort(context.txn, reason)
+
+    def _txn_rollback(self, request):
+        context, refusal = self._take(request)
+        if context is None:
+            return refusal
+        try:
+            self._roll_back(context, "User Abort")
+        finally:
+            context.busy.release()
+        return {"Status": "OK", "Message": "", "Label": context.label}
+
+    def _list(self):
+        """Concatenated objects, as the server prints them."""
+        out = []
+        for context in list(self.contexts.values()):
+            out.append(pretty({
+                "InProcessing": context.busy.locked(), "Label": context.label, "TxnId": context.txn["id"],
+                "LoadBytes": context.sent, "BeginTimestamp": int(context.created),
+                "TransactionTimeoutSec": context.txn["timeout"], "IdleTransactionTimeoutSec": -1,
+            }).body.decode())  # fmt: skip
+        return Response(200, "".join(out))
+
+    # ---- life
+
+    def expire(self):
+        """Drops the contexts whose transaction has ended without them."""
+        for key, context in list(self.contexts.items()):
+            if context.txn["state"] in ("ABORTED", "VISIBLE"):
+                self.contexts.pop(key, None)
+
+    def restart(self):
+        """What a restart of the process does to transactions."""
+        contexts, self.contexts = self.contexts, {}
+        for context in contexts.values():
+            self.cluster.txns.abort(context.txn, "coordinate BE restart")
+        self.error_logs.clear()
+
+
+def prepared_timeout(headers):
+    text = headers.get("prepared_timeout")
+    if text is None:
+        return None
+    if not text.isdigit() or not int(text):
+        raise LoadError(f"Invalid prepared_timeout: {text}", "INVALID_ARGUMENT")
+    return int(text)
+
+
+def _same(load, first):
+    """max_filter_ratio counts on the first load only; all else must be identical."""
+    return load == first or load == type(load)(**{**first.__dict__, "max_filter_ratio": load.max_filter_ratio})
+
+
+def _joined(results):
+    errors = pipeline.Errors()
+    for result in results:
+        errors.count += result.errors.count
+        errors.lines += result.errors.lines
+    errors.lines = errors.lines[: pipeline.MAX_REPORTED]
+    return errors
+
+
+def check_quality(results, ratio):
+    total = sum(r.total for r in results)
+    filtered = sum(r.filtered for r in results)
+    unselected = sum(r.unselected for r in results)
+    pipeline.check_ratio(total, filtered, unselected, ratio)
+    if total - filtered - unselected == 0:
+        raise LoadError("No partitions have data available for loading. If you are sure there may be no data to be "
+                        "loaded, you can use `ADMIN SET FRONTEND CONFIG ('empty_load_as_error' = 'false')` to ensure "
+                        "such load jobs can succeed: all partitions have no load data")  # fmt: skip
+
+
+def _counts(results, length):
+    return {
+        "NumberTotalRows": sum(r.total for r in results),
+        "NumberLoadedRows": sum(r.loaded for r in results),
+        "NumberFilteredRows": sum(r.filtered for r in results),
+        "NumberUnselectedRows": sum(r.unselected for r in results),
+        "LoadBytes": length,
+    }
+
+
+def _ms(seconds):
+    return int(seconds * 1000)
+
+
+def _status(status, message, context=None, extra=()):
+    reply = {"Status": status, "Message": message}
+    if context is not None:
+        reply |= {"TxnId": context.txn["id"], "Label": context.label}
+    return reply | dict(extra)
+
+
+def _closed(context, extra, started):
+    elapsed = _ms(time.monotonic() - started)
+    reply = {"Status": "OK", "Message": "", "TxnId": context.txn["id"], "Label": context.label}
+    return reply | extra | {
+        "LoadTimeMs": elapsed, "StreamLoadPlanTimeMs": 0, "ReceivedDataTimeMs": 0,
+        "WriteDataTimeMs": elapsed, "CommitAndPublishTimeMs": 0,
+    }  # fmt: skip
+
+
+def _plain(reply, status, message, started, extra=None):
+    """The reply of a plain load: keys in the server's order."""
+    extra = extra or {}
+    out = {"TxnId": reply["TxnId"], "Label": reply["Label"], "Status": status}
+    if "ExistingJobStatus" in extra:
+        out["ExistingJobStatus"] = extra["ExistingJobStatus"]
+    out["Message"] = message
+    for name in (
+        "NumberTotalRows", "NumberLoadedRows", "NumberFilteredRows", "NumberUnselectedRows", "LoadBytes",
+        "LoadTimeMs", "BeginTxnTimeMs", "StreamLoadPlanTimeMs", "ReadDataTimeMs", "WriteDataTimeMs",
+        "CommitAndPublishTimeMs",
+    ):  # fmt: skip
+        out[name] = extra.get(name, 0)
+    out["LoadTimeMs"] = _ms(time.monotonic() - started)
+    if "ErrorURL" in extra:
+        out["ErrorURL"] = extra["ErrorURL"]
+    return out
+
+
