@@ -60,7 +60,7 @@ def own_starrocks(tmp_path: Path) -> Iterator[Rockpool]:
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
     """A name for topic and database that no other test has."""
-    plain = re.sub(r"[^a-z0-9]+", "_", request.node.name.lower())[:40].strip("_")
+    plain = re.sub(r"[^a-z0-9]+", "_", request.node.name.lower())[:22].strip("_")
     return f"t{next(_numbers)}_{plain}"
 
 

@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from .paths import KAFKA_SH, free_port
+from .wait import until
 
 
 @dataclass(frozen=True)
@@ -88,11 +89,13 @@ class Broker:
         return done
 
     def committed(self, group: str, topic: str, partitions: int = 1) -> list[int]:
-        """The group's offsets; -1001 where there is none."""
+        """The group's offsets; -1001 where there is none. A young broker is asked again until its
+        coordinator has loaded."""
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": group})
+        asked = [TopicPartition(topic, p) for p in range(partitions)]
         try:
-            asked = [TopicPartition(topic, p) for p in range(partitions)]
-            return [p.offset for p in consumer.committed(asked, timeout=10)]
+            found = until("committed offsets", lambda: consumer.committed(asked, timeout=10))
+            return [p.offset for p in found]
         finally:
             consumer.close()
 

@@ -1,0 +1,169 @@
+#!/bin/sh
+# Installs, builds and runs every test. The last line is `N passed, N failed`.
+#
+#   test.sh            everything
+#   test.sh PART …     only: lint unit corpus tsan asan rockpool integration
+#
+# A part that fails does not stop the others; one that ran nothing counts as failed.
+set -u
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+cd "$root" || exit 1
+python=$root/.venv/bin/python
+reports=$root/.cache/reports
+part_seconds=1200
+passed=0
+failed=0
+began=$(date +%s)
+BUILD=${MILLRACE_BUILD_PREFIX:-build-test}
+
+say() {
+    printf '== [%4d s] %s\n' "$(($(date +%s) - began))" "$*"
+}
+
+# count PART PASSED FAILED STATUS: adds to the totals. A bad status with no failed test is one
+# failure, and so is a part without any test.
+count() {
+    part_failed=$3
+    if [ "$4" -ne 0 ] && [ "$3" -eq 0 ]; then
+        part_failed=1
+        say "$1: ended with $4"
+    fi
+    if [ "$2" -eq 0 ] && [ "$part_failed" -eq 0 ]; then
+        part_failed=1
+        say "$1: ran nothing"
+    fi
+    passed=$((passed + $2))
+    failed=$((failed + part_failed))
+    say "$1: $2 passed, $part_failed failed"
+}
+
+# build DIR ARGUMENTS…: configures once and builds; the output is shown when it fails.
+build() {
+    dir=$1
+    shift
+    log=$reports/$(basename "$dir").log
+    if [ ! -f "$dir/build.ninja" ]; then
+        meson setup "$dir" "$@" >"$log" 2>&1 || { cat "$log"; return 1; }
+    fi
+    timeout "$part_seconds" ninja -C "$dir" >"$log" 2>&1 || { tail -n 60 "$log"; return 1; }
+}
+
+# meson_part PART DIR SUITE
+meson_part() {
+    rm -f "$2/meson-logs/testlog.json"
+    timeout "$part_seconds" meson test -C "$2" --no-rebuild --suite "$3" --print-errorlogs \
+        --num-processes 2
+    status=$?
+    # shellcheck disable=SC2046 # two numbers
+    count "$1" $("$python" tests/totals.py meson "$2") "$status"
+}
+
+# pytest_part PART FOLDER ARGUMENTS…
+pytest_part() {
+    part=$1
+    folder=$2
+    shift 2
+    report=$reports/$part.xml
+    rm -f "$report"
+    (cd "$folder" && timeout "$part_seconds" "$python" -m pytest -q -p no:cacheprovider \
+        --junitxml "$report" "$@")
+    status=$?
+    # shellcheck disable=SC2046 # two numbers
+    count "$part" $("$python" tests/totals.py pytest "$report") "$status"
+}
+
+# Criterion shows a leak report and passes all the same: what counts is that no report was written.
+no_sanitizer_reports() {
+    found=$(find "$reports" -name "$1.*" -type f)
+    if [ -z "$found" ]; then
+        count "$1 reports" 1 0 0
+    else
+        # shellcheck disable=SC2086 # file names of our own making
+        cat $found
+        count "$1 reports" 0 1 1
+    fi
+}
+
+lint() {
+    pytest_part lint tests/lint
+}
+
+unit() {
+    build "$BUILD" --native-file .ci/common.ini --buildtype=release --werror || {
+        count "build" 0 1 1
+        return
+    }
+    meson_part unit "$BUILD" unit
+}
+
+corpus() {
+    [ -f "$BUILD/build.ninja" ] || unit
+    meson_part corpus "$BUILD" fuzz
+}
+
+tsan() {
+    build "$BUILD-tsan" --native-file .ci/common.ini --native-file .ci/tsan.ini \
+        -Drace_points=true || {
+        count "build tsan" 0 1 1
+        return
+    }
+    rm -f "$reports"/tsan.*
+    TSAN_OPTIONS="halt_on_error=0 second_deadlock_stack=1 log_path=$reports/tsan \
+suppressions=$root/tests/support/tsan.supp"
+    export TSAN_OPTIONS
+    meson_part "tsan stress" "$BUILD-tsan" stress
+    meson_part "tsan unit" "$BUILD-tsan" unit
+    unset TSAN_OPTIONS
+    no_sanitizer_reports tsan
+}
+
+asan() {
+    build "$BUILD-asan" --native-file .ci/common.ini --native-file .ci/asan.ini || {
+        count "build asan" 0 1 1
+        return
+    }
+    rm -f "$reports"/asan.*
+    ASAN_OPTIONS="log_path=$reports/asan detect_leaks=1 strict_string_checks=1 \
+detect_stack_use_after_return=1"
+    UBSAN_OPTIONS="print_stacktrace=1 log_path=$reports/asan"
+    LSAN_OPTIONS="suppressions=$root/tests/support/lsan.supp print_suppressions=0"
+    export ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS
+    meson_part "asan unit" "$BUILD-asan" unit
+    meson_part "asan corpus" "$BUILD-asan" fuzz
+    unset ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS
+    no_sanitizer_reports asan
+}
+
+rockpool() {
+    pytest_part rockpool tests/rockpool
+}
+
+integration() {
+    [ -x "$BUILD/millrace" ] || unit
+    MILLRACE_BIN=$root/$BUILD/millrace
+    export MILLRACE_BIN
+    pytest_part integration tests/integration
+}
+
+for part in "$@"; do
+    case $part in
+    lint | unit | corpus | tsan | asan | rockpool | integration) ;;
+    *)
+        sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+        exit 2
+        ;;
+    esac
+done
+
+say "installing what is missing"
+sh scripts/setup.sh test || exit 1
+mkdir -p "$reports"
+[ $# -gt 0 ] || set -- lint unit corpus tsan asan rockpool integration
+for part in "$@"; do
+    say "$part"
+    "$part"
+done
+say "done"
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

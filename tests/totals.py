@@ -1,0 +1,65 @@
+"""Counts what a part of the test command ran: prints `passed failed`.
+
+    totals.py meson BUILD_DIR       the last `meson test` there
+    totals.py pytest REPORT.xml     a JUnit report; skipped tests count as neither
+
+A test program that Criterion or the plain runner drives counts by its own tests; any other counts
+as one. A program that did not end well counts as failed even when it names no failed test.
+"""
+
+import json
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+CRITERION = re.compile(r"Tested: .*?(\d+).*?Passing: .*?(\d+).*?Failing: .*?(\d+).*?Crashing: .*?(\d+)")
+PLAIN = re.compile(r"^(\d+) passed, (\d+) failed", re.M)
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def of_program(result: str, output: str) -> tuple[int, int]:
+    text = COLOUR.sub("", output)
+    if match := CRITERION.search(text):
+        tested, passing, _, _ = map(int, match.groups())
+        passed, failed = passing, tested - passing
+    elif match := PLAIN.search(text):
+        passed, failed = int(match[1]), int(match[2])
+    else:
+        passed, failed = 1, 0
+    if result != "OK":
+        passed, failed = (passed, failed) if failed else (max(passed - 1, 0), 1)
+    return passed, failed
+
+
+def meson(build: Path) -> tuple[int, int]:
+    passed = failed = 0
+    for line in (build / "meson-logs" / "testlog.json").read_text().splitlines():
+        test = json.loads(line)
+        more = of_program(test["result"], test.get("stdout", "") + test.get("stderr", ""))
+        passed, failed = passed + more[0], failed + more[1]
+    return passed, failed
+
+
+def pytest(report: Path) -> tuple[int, int]:
+    passed = failed = 0
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        tests, skipped = int(suite.get("tests")), int(suite.get("skipped"))
+        bad = int(suite.get("failures")) + int(suite.get("errors"))
+        passed, failed = passed + max(tests - skipped - bad, 0), failed + bad
+    return passed, failed
+
+
+def main() -> int:
+    kind, path = sys.argv[1], Path(sys.argv[2])
+    try:
+        passed, failed = meson(path) if kind == "meson" else pytest(path)
+    except (OSError, ElementTree.ParseError, json.JSONDecodeError) as error:
+        print(f"totals: {error}", file=sys.stderr)
+        passed, failed = 0, 0
+    print(passed, failed)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
