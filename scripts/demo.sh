@@ -83,7 +83,7 @@ port_of() {
 
 start_rockpool() {
     rm -f "$work/rockpool.ports"
-    PYTHONPATH=tests setsid .venv/bin/python -m rockpool --data "$work/rockpool" \
+    PYTHONPATH=tests/rockpool setsid .venv/bin/python -m rockpool --data "$work/rockpool" \
         --port-file "$work/rockpool.ports" >"$work/rockpool.log" 2>&1 </dev/null &
     echo $! >"$work/rockpool.pid"
     tries=0
