@@ -104,7 +104,7 @@ mr_text_quote(char *out, size_t out_size, const void *bytes, size_t len)
 {
     static const char cut[] = "...";
     const unsigned char *p = bytes;
-    size_t used = 0;
+    size_t used = 0, cut_at = 0; /* the last place at which the mark would still fit */
     if (out_size < sizeof cut) {
         if (out_size > 0)
             out[0] = '\0';
@@ -113,13 +113,14 @@ mr_text_quote(char *out, size_t out_size, const void *bytes, size_t len)
     for (size_t i = 0; i < len; i++) {
         char form[5];
         size_t form_len = escape(p[i], form);
-        bool last = i + 1 == len;
-        if (used + form_len + (last ? 1 : sizeof cut) > out_size) {
-            memcpy(out + used, cut, sizeof cut);
+        if (used + form_len + 1 > out_size) {
+            memcpy(out + cut_at, cut, sizeof cut);
             return out;
         }
         memcpy(out + used, form, form_len);
         used += form_len;
+        if (used + sizeof cut <= out_size)
+            cut_at = used;
     }
     out[used] = '\0';
     return out;
