@@ -31,6 +31,21 @@ mr_load_hub_free(struct mr_load_hub **hub);
 void
 mr_load_stop(struct mr_load_hub *hub);
 
+/* What happened so far, all loaders. */
+struct mr_load_counts {
+    uint64_t outcomes[MR_OUTCOME_FATAL + 1]; /* attempts to load */
+    uint64_t bytes, rows;                    /* of loads that are in */
+    uint64_t attempt_us;                     /* time spent in attempts, summed over the loaders */
+    uint64_t fe_asked;                       /* redirects asked for */
+    uint64_t labels_asked;                   /* requests for the fate of a label */
+    uint64_t connects;                       /* connections opened, FE and backends */
+    uint64_t row_differences; /* loads that are in with another row count than was sent */
+};
+
+/* Any thread; wait-free. */
+void
+mr_load_hub_counts(const struct mr_load_hub *hub, struct mr_load_counts *ret_counts);
+
 MR_NODISCARD enum mr_rc
 mr_loader_new(struct mr_load_hub *hub, struct mr_loader **ret_loader);
 
@@ -50,6 +65,8 @@ struct mr_load_reply {
     int64_t txn_id; /* -1 unknown */
     uint64_t rows_total, rows_loaded, rows_filtered, rows_unselected;
     bool visible;        /* Success; false after Publish Timeout */
+    bool mendable;       /* FATAL only: an operator can mend it while we wait */
+    const char *cause;   /* a few words for logs, static: "too many versions"; never NULL */
     char message[512];   /* the server's, quoted */
     char error_url[512]; /* or "" */
     char hint[256];
@@ -77,7 +94,9 @@ mr_load_label_state(struct mr_loader *loader, const char *label, struct mr_error
  * settled by the label. Returns DONE, REJECTED or FATAL; RETRY only after mr_load_stop. Logs each
  * change of situation once (first failure, still failing each 30 s, recovered). FATAL situations
  * that an operator can mend while we wait (wrong password, missing table, missing privilege) are
- * retried too and logged as ERROR with a hint, until *give_up (may be NULL) says true. */
+ * retried too and logged as ERROR with a hint, until *give_up (may be NULL) says true. give_up ends
+ * this job as mr_load_stop ends all: within 100 ms, a transfer under way too; the job is then RETRY,
+ * its fate unsettled. FATAL is returned only for what waiting cannot mend. */
 enum mr_outcome
 mr_load_settled(struct mr_loader *loader, const struct mr_load_job *job,
                 const _Atomic bool *give_up, struct mr_load_reply *ret_reply);
@@ -85,6 +104,13 @@ mr_load_settled(struct mr_loader *loader, const struct mr_load_job *job,
 /* Fetches up to `size` bytes of an ErrorURL (allow-listed hosts only), as printable text. */
 MR_NODISCARD enum mr_rc
 mr_load_error_rows(struct mr_loader *loader, const char *url, char *out, size_t size);
+
+/* Asks an FE where it would send a load of this table, without a body, and whether the backend it
+ * names is allowed and takes a TCP connection. MR_STARROCKS: nobody answers, or the login fails.
+ * MR_TABLE: table, database or privilege is missing. MR_CONFIG: the backend is not on the allow
+ * list. */
+MR_NODISCARD enum mr_rc
+mr_load_probe(struct mr_loader *loader, const char *table, struct mr_error *reterr_error);
 
 /* Parses one reply body (pure; the fuzz target). http_status as received. */
 enum mr_outcome

@@ -1,0 +1,138 @@
+/* Load: one attempt. A redirect when no backend is known, then the body straight to the backend. */
+#include "millrace/load.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "millrace/base/assert.h"
+#include "millrace/base/clock.h"
+#include "pipeline/load/load_priv.h"
+
+bool
+mri_label_valid(const char *label)
+{
+    static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    size_t len = strlen(label);
+    return len >= 1 && len < MRI_LABEL_BYTES && strspn(label, good) == len;
+}
+
+struct header {
+    const char *name, *value; /* value NULL: left out */
+};
+
+static struct curl_slist *
+add_all(struct curl_slist *list, const struct header *headers, size_t count)
+{
+    for (size_t i = 0; i < count && list; i++) {
+        if (headers[i].value)
+            list = mri_header_add(list, headers[i].name, headers[i].value);
+    }
+    return list;
+}
+
+/* strict_mode: without it a value that does not convert becomes NULL in silence where the column
+ * allows NULL; with it the row is filtered, and max_filter_ratio 0 then fails the load. */
+static struct curl_slist *
+build_headers(const struct mr_loader *loader, const struct mr_load_job *job)
+{
+    char timeout[24];
+    (void)snprintf(timeout, sizeof timeout, "%" PRId64, loader->hub->load_timeout_s);
+    bool json = job->body->format == MR_BODY_JSON;
+    const struct header headers[] = {
+        {"label", job->label},
+        {"format", json ? "json" : "csv"},
+        {"columns", job->columns},
+        {"column_separator", json ? NULL : "\\x01"},
+        {"row_delimiter", json ? NULL : "\\x02"},
+        {"ignore_json_size", json ? "true" : NULL},
+        {"timezone", "UTC"},
+        {"timeout", timeout},
+        {"max_filter_ratio", "0"},
+        {"strict_mode", "true"},
+        {"merge_condition", job->merge_condition},
+    };
+    /* libcurl 7.88 asks before every PUT; a backend that is known needs no asking, which saves a
+     * round trip, unless the last attempt went wrong: then it may say why before the body goes out. */
+    struct curl_slist *list = loader->careful ? mri_header_add(NULL, "Expect", "100-continue")
+                                              : curl_slist_append(NULL, "Expect:");
+    return add_all(list, headers, MR_ARRAY_LEN(headers));
+}
+
+/* What an answer, or its absence, means once the body may have gone out. */
+static enum mr_outcome
+judge(struct mr_loader *loader, const struct mri_exchange *x, struct mr_load_reply *reply)
+{
+    const char *body = loader->text.p ? loader->text.p : "";
+    if (x->code == CURLE_OK)
+        return mr_load_classify((int)x->status, body, loader->text.len, reply);
+    if (!x->sent && x->status == 0)
+        return mri_reply_failed(reply, x->stopped ? MR_OUTCOME_RETRY : MR_OUTCOME_RECONNECT, x);
+    /* A backend that refuses answers before it has read the body and closes: the rest of the body
+     * then fails, and the answer, complete as only complete JSON can be parsed, still counts. */
+    if (!x->oversize && x->status == 200) {
+        enum mr_outcome outcome =
+            mr_load_classify((int)x->status, body, loader->text.len, reply);
+        if (outcome != MR_OUTCOME_DONE && outcome != MR_OUTCOME_UNKNOWN)
+            return outcome;
+    }
+    return mri_reply_failed(reply, MR_OUTCOME_UNKNOWN, x);
+}
+
+static enum mr_outcome
+send_body(struct mr_loader *loader, const struct mri_node *backend, const struct mr_load_job *job,
+          struct mr_load_reply *reply)
+{
+    char url[MRI_URL_BYTES];
+    if (!mri_load_url(loader->hub, backend, job->table, url, sizeof url))
+        return mri_reply_set(reply, MR_OUTCOME_FATAL, "request refused", "table name too long");
+    struct curl_slist *headers = build_headers(loader, job);
+    if (!headers)
+        return mri_reply_set(reply, MR_OUTCOME_FATAL, "request refused",
+                             "a header of table %s cannot be sent: a control character in a column "
+                             "name, or no memory", job->table);
+    struct mri_exchange x = {
+        .url = url, .headers = headers, .body = job->body, .put = true, .credentials = true,
+        .timeout_ms = loader->hub->load_timeout_s * 1000 + loader->hub->limits.body_slack_ms};
+    mri_http_exchange(loader, &x);
+    curl_slist_free_all(headers);
+    return judge(loader, &x, reply);
+}
+
+static enum mr_outcome
+attempt(struct mr_loader *loader, const struct mr_load_job *job, struct mr_load_reply *reply)
+{
+    struct mri_node backend;
+    if (mri_loader_stopped(loader))
+        return mri_reply_set(reply, MR_OUTCOME_RETRY, "stopped", "stopped before the load began");
+    if (!mri_label_valid(job->label))
+        return mri_reply_set(reply, MR_OUTCOME_FATAL, "label refused",
+                             "label \"%s\" is not of the form [-\\w]{1,128}", job->label);
+    if (!mri_hub_backend(loader->hub, &backend)) {
+        enum mr_outcome outcome = mri_redirect(loader, job->table, job->label, &backend, reply);
+        if (outcome != MR_OUTCOME_DONE)
+            return outcome;
+        mri_hub_learn(loader->hub, &backend);
+    }
+    enum mr_outcome outcome = send_body(loader, &backend, job, reply);
+    if (outcome == MR_OUTCOME_RETRY || outcome == MR_OUTCOME_RECONNECT ||
+        outcome == MR_OUTCOME_UNKNOWN)
+        mri_hub_forget(loader->hub, &backend);
+    return outcome;
+}
+
+enum mr_outcome
+mr_load_once(struct mr_loader *loader, const struct mr_load_job *job, struct mr_load_reply *ret_reply)
+{
+    MR_REQUIRE(job->body->bytes > 0); /* the server fails empty loads: do not send them */
+    struct mr_load_hub *hub = loader->hub;
+    int64_t begin = mr_clock_monotonic_ms();
+    mri_reply_init(ret_reply);
+    enum mr_outcome outcome = attempt(loader, job, ret_reply);
+    ret_reply->outcome = outcome;
+    mri_count(&hub->counters.outcomes[outcome], 1);
+    mri_count(&hub->counters.attempt_us, (uint64_t)(mr_clock_monotonic_ms() - begin) * 1000);
+    if (outcome == MR_OUTCOME_DONE)
+        mri_hub_done(hub, job);
+    return outcome;
+}

@@ -1,0 +1,212 @@
+/* What the files of load/ share: nodes, the hub's inside, one HTTP exchange.
+ * Threads: a loader and its exchanges belong to one thread; the hub is shared, its lock is a leaf. */
+#pragma once
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "millrace/base/text.h"
+#include "millrace/load.h"
+
+#define MRI_REPLY_BYTES     ((size_t)64 * 1024)
+#define MRI_BACKENDS        256
+#define MRI_HOST_BYTES      256
+#define MRI_LABEL_BYTES     129
+#define MRI_URL_BYTES       4096
+#define MRI_FE_PORT         8030
+#define MRI_BE_PORT         8040
+#define MRI_STOP_SLICE_MS   50
+
+/* host:port; an IPv6 host keeps its brackets. port 0 on the allow list: any. */
+struct mri_node {
+    char host[MRI_HOST_BYTES];
+    uint16_t port;
+};
+
+/* Durations, in one place so that tests can shorten them. */
+struct mri_limits {
+    int64_t control_ms;    /* one question to an FE */
+    int64_t body_slack_ms; /* on top of the `timeout` header: the server gives up first */
+    int64_t refresh_ms;    /* ask an FE for a backend at least this often */
+    int64_t pause_min_ms, pause_max_ms;
+    int64_t remind_ms;  /* "still failing" lines */
+    int64_t horizon_ms; /* age up to which an unknown label is taken as absent without a witness */
+};
+
+struct mri_counters { /* [atomic: relaxed; plain sums, they order nothing] */
+    _Atomic uint64_t outcomes[MR_OUTCOME_FATAL + 1];
+    _Atomic uint64_t bytes, rows, attempt_us, fe_asked, labels_asked, connects, row_differences;
+};
+
+struct mr_load_hub {
+    struct mri_node *fes; /* [const] */
+    uint32_t fe_count;    /* [const] */
+    struct mri_node *allowed; /* [const] FE hosts on any port, then sink.starrocks.backends */
+    uint32_t allowed_count;   /* [const] */
+    char *database;           /* [const] percent-encoded */
+    char *user, *password;    /* [const] */
+    int64_t connect_timeout_ms, load_timeout_s; /* [const] */
+    struct mri_limits limits;                   /* [const] once loaders exist */
+    _Atomic bool stop; /* [atomic: release by mr_load_stop, acquire by the loaders] */
+    struct mri_counters counters;
+
+    pthread_mutex_t lock;
+    struct mr_loader *loaders;               /* [lock: lock] */
+    struct mri_node backends[MRI_BACKENDS];  /* [lock: lock] */
+    uint32_t backend_count, backend_next;    /* [lock: lock] */
+    uint32_t fe_current;                     /* [lock: lock] */
+    bool news;                               /* [lock: lock] the last redirect named a new backend */
+    int64_t asked_ms;                        /* [lock: lock] when a redirect was last asked for */
+    char done_label[MRI_LABEL_BYTES];        /* [lock: lock] the last label known to be in, or "" */
+};
+
+struct mr_loader {
+    struct mr_load_hub *hub; /* [const] */
+    struct mr_loader *next;  /* [lock: hub] */
+    CURLM *multi;            /* [const] its wakeup may be called by any thread */
+    CURL *control;           /* [own: loader] questions to FEs */
+    CURL *sender;            /* [own: loader] bodies to backends; NULL after a failure: made anew */
+    struct mr_text text;     /* [own: loader] body of the last reply */
+    const _Atomic bool *give_up; /* [own: loader] the job's, or NULL */
+    uint64_t random;             /* [own: loader] state of the jitter */
+    bool careful; /* [own: loader] ask the backend with Expect before the body goes out */
+};
+
+/* One HTTP exchange; the reply's body is in loader->text afterwards. */
+struct mri_exchange {
+    const char *url;
+    struct curl_slist *headers;
+    const struct mr_body *body; /* PUT with this body; NULL: as `put` says, without one */
+    bool put;
+    bool credentials;
+    int64_t timeout_ms;
+
+    CURLcode code;
+    long status;      /* 0: no status line came */
+    bool sent;        /* bytes of the body may have gone out */
+    bool stopped;     /* cut by mr_load_stop or give_up */
+    bool oversize;    /* the reply was longer than MRI_REPLY_BYTES */
+    char redirect[MRI_URL_BYTES]; /* absolute, or "" */
+    char problem[CURL_ERROR_SIZE];
+
+    struct mr_loader *loader; /* set by mri_http_exchange, as is the reading position */
+    const struct mr_chunk *chunk;
+    size_t offset;
+};
+
+/* --- node.c: addresses -------------------------------------------------------------------- */
+
+/* http URL → node. Returns NULL, or what is wrong with it. */
+const char *
+mri_node_parse(const char *url, uint16_t default_port, struct mri_node *ret_node);
+
+bool
+mri_node_equal(const struct mri_node *a, const struct mri_node *b);
+
+/* On the allow list? */
+bool
+mri_node_allowed(const struct mr_load_hub *hub, const struct mri_node *node);
+
+/* --- hub.c: what the loaders share --------------------------------------------------------- */
+
+/* A known backend, round-robin; false when an FE should be asked. Any thread. */
+bool
+mri_hub_backend(struct mr_load_hub *hub, struct mri_node *ret_node);
+
+void
+mri_hub_learn(struct mr_load_hub *hub, const struct mri_node *backend);
+
+/* The backend failed: the next load asks an FE. */
+void
+mri_hub_forget(struct mr_load_hub *hub, const struct mri_node *backend);
+
+uint32_t
+mri_hub_fe(struct mr_load_hub *hub);
+
+/* The FE failed: the next question goes to the one after it. */
+void
+mri_hub_fe_failed(struct mr_load_hub *hub, uint32_t fe);
+
+/* Hosts that could be tried, FEs and known backends. */
+uint32_t
+mri_hub_hosts(struct mr_load_hub *hub);
+
+/* A load is in: counts it and keeps its label as a witness. */
+void
+mri_hub_done(struct mr_load_hub *hub, const struct mr_load_job *job);
+
+void
+mri_hub_witness(struct mr_load_hub *hub, char *out);
+
+static inline void
+mri_count(_Atomic uint64_t *counter, uint64_t value)
+{
+    atomic_fetch_add_explicit(counter, value, memory_order_relaxed);
+}
+
+/* --- http.c: one exchange ------------------------------------------------------------------ */
+
+MR_NODISCARD enum mr_rc
+mri_http_open(struct mr_loader *loader);
+
+void
+mri_http_close(struct mr_loader *loader);
+
+/* Thread: the loader's. */
+void
+mri_http_exchange(struct mr_loader *loader, struct mri_exchange *exchange);
+
+/* True when the node takes a TCP connection; problem has room for CURL_ERROR_SIZE. */
+bool
+mri_http_connects(struct mr_loader *loader, const struct mri_node *node, char *problem);
+
+bool
+mri_loader_stopped(const struct mr_loader *loader);
+
+/* Sleeps, unless stopped. */
+void
+mri_loader_pause(struct mr_loader *loader, int64_t ms);
+
+/* Jittered exponential pause after `failures` (1, 2, …) in a row. */
+int64_t
+mri_loader_backoff_ms(struct mr_loader *loader, uint32_t failures);
+
+/* --- load.c, redirect.c, label.c ------------------------------------------------------------ */
+
+/* Empties the reply: outcome UNKNOWN, cause "no answer". */
+void
+mri_reply_init(struct mr_load_reply *reply);
+
+enum mr_outcome
+mri_reply_set(struct mr_load_reply *reply, enum mr_outcome outcome, const char *cause,
+              const char *format, ...) MR_PRINTF(4, 5);
+
+/* The exchange failed without a usable answer: message and cause, outcome as given. */
+enum mr_outcome
+mri_reply_failed(struct mr_load_reply *reply, enum mr_outcome outcome,
+                 const struct mri_exchange *exchange);
+
+/* Asks an FE for a backend of the table. DONE: *ret_node may be sent to. */
+enum mr_outcome
+mri_redirect(struct mr_loader *loader, const char *table, const char *label,
+             struct mri_node *ret_node, struct mr_load_reply *reply);
+
+/* URL of the load path on a node. False when it does not fit. */
+bool
+mri_load_url(const struct mr_load_hub *hub, const struct mri_node *node, const char *table,
+             char *out, size_t size);
+
+bool
+mri_label_valid(const char *label);
+
+/* Appends "name: value"; NULL (and the list freed) when memory ran out or the value holds a control
+ * character. */
+struct curl_slist *
+mri_header_add(struct curl_slist *list, const char *name, const char *value);
+
+/* Pure: reply of get_load_state. MR_LABEL_UNANSWERED when it is no answer. */
+enum mr_label_state
+mri_label_parse(long status, const char *body, size_t len, struct mr_load_reply *ret_reply);

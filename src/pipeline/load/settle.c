@@ -1,0 +1,223 @@
+/* Settle: attempts, questions and pauses until a job's outcome is certain. The policy for outcomes
+ * stands here and nowhere else. */
+#include "millrace/load.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "millrace/base/clock.h"
+#include "millrace/base/log.h"
+#include "pipeline/load/load_priv.h"
+
+/* One job on its way. */
+struct settle {
+    struct mr_loader *loader;
+    const struct mr_load_job *job;
+    struct mr_load_reply *reply;
+    char witness[MRI_LABEL_BYTES]; /* label that was in before this job's first attempt, or "" */
+    uint32_t attempts;
+    uint32_t failures;   /* in a row that had a pause; sets its length */
+    uint32_t reconnects; /* in a row without a pause */
+    int64_t begin_ms;
+    int64_t logged_ms;   /* last line about the trouble */
+    const char *trouble; /* cause of that line, NULL: none */
+    enum mr_outcome trouble_outcome;
+};
+
+static void
+log_trouble(struct settle *s, enum mr_outcome outcome)
+{
+    const struct mr_load_reply *reply = s->reply;
+    bool fatal = outcome == MR_OUTCOME_FATAL;
+    mr_log(fatal ? MR_LOG_ERROR : MR_LOG_WARN, "load",
+           fatal ? "load refused, waiting for this to be mended" : "load failed, retrying",
+           MR_STR("table", s->job->table), MR_STR("label", s->job->label),
+           MR_STR("outcome", mr_outcome_name(outcome)), MR_STR("cause", reply->cause),
+           MR_STR("message", reply->message), MR_INT("attempts", s->attempts),
+           MR_INT("seconds", (mr_clock_monotonic_ms() - s->begin_ms) / 1000),
+           MR_STR("hint", reply->hint));
+}
+
+/* One line when the situation changes, then one each remind_ms. */
+static void
+note(struct settle *s, enum mr_outcome outcome)
+{
+    int64_t now = mr_clock_monotonic_ms();
+    bool same = s->trouble && strcmp(s->trouble, s->reply->cause) == 0 &&
+                s->trouble_outcome == outcome;
+    if (same && now - s->logged_ms < s->loader->hub->limits.remind_ms)
+        return;
+    s->trouble = s->reply->cause;
+    s->trouble_outcome = outcome;
+    s->logged_ms = now;
+    log_trouble(s, outcome);
+}
+
+static enum mr_outcome
+finish(struct settle *s, enum mr_outcome outcome)
+{
+    s->reply->outcome = outcome;
+    if (outcome == MR_OUTCOME_DONE && s->trouble)
+        mr_log(MR_LOG_INFO, "load", "load recovered", MR_STR("table", s->job->table),
+               MR_STR("label", s->job->label), MR_STR("cause", s->trouble),
+               MR_INT("attempts", s->attempts),
+               MR_INT("ms", mr_clock_monotonic_ms() - s->begin_ms));
+    return outcome;
+}
+
+static void
+pause_after(struct settle *s)
+{
+    s->failures++;
+    mri_loader_pause(s->loader, mri_loader_backoff_ms(s->loader, s->failures));
+}
+
+/* Is a load that no FE knows surely not in?
+ * The server forgets finished labels, oldest first. So while it still knows a label that was
+ * finished before this job's first attempt, it would know this job's too: unknown is then absent.
+ * Without such a witness unknown is taken as absent only inside the time for which the server keeps
+ * labels in all but the busiest databases. Sending again is then safe in any case as long as the
+ * bytes and the label are the same: should the lost request still be on its way, the server lets
+ * only one of the two have the label. */
+static bool
+absent(struct settle *s)
+{
+    struct mr_error error;
+    if (s->witness[0]) {
+        enum mr_label_state state = mr_load_label_state(s->loader, s->witness, &error);
+        if (state == MR_LABEL_COMMITTED || state == MR_LABEL_VISIBLE)
+            return true;
+    }
+    int64_t age = mr_clock_monotonic_ms() - s->begin_ms;
+    return age <= s->loader->hub->limits.horizon_ms + s->loader->hub->load_timeout_s * 1000;
+}
+
+static enum mr_outcome
+in_after_all(struct settle *s, bool visible)
+{
+    mri_hub_done(s->loader->hub, s->job);
+    s->reply->visible = visible;
+    s->reply->cause = "in, by its label";
+    return MR_OUTCOME_DONE;
+}
+
+static enum mr_outcome
+unknown_label(struct settle *s)
+{
+    if (absent(s))
+        return MR_OUTCOME_RETRY;
+    (void)mri_reply_set(s->reply, MR_OUTCOME_FATAL, "label forgotten",
+                        "no FE knows label \"%s\" any more, so nobody can say whether its rows are "
+                        "in table %s", s->job->label, s->job->table);
+    (void)snprintf(s->reply->hint, sizeof s->reply->hint,
+                   "look for the label in information_schema.loads; raise the FE option "
+                   "label_keep_max_num");
+    return MR_OUTCOME_FATAL;
+}
+
+/* The fate of a load whose answer was lost: DONE, RETRY (not in, send it again), FATAL; UNKNOWN only
+ * when stopped. */
+static enum mr_outcome
+ask_fate(struct settle *s)
+{
+    struct mr_error error;
+    note(s, MR_OUTCOME_UNKNOWN);
+    while (!mri_loader_stopped(s->loader)) {
+        enum mr_label_state state = mr_load_label_state(s->loader, s->job->label, &error);
+        switch (state) {
+        case MR_LABEL_COMMITTED:
+        case MR_LABEL_VISIBLE:
+            return in_after_all(s, state == MR_LABEL_VISIBLE);
+        case MR_LABEL_ABORTED:
+            return MR_OUTCOME_RETRY;
+        case MR_LABEL_UNKNOWN:
+            return unknown_label(s);
+        case MR_LABEL_PREPARE:
+        case MR_LABEL_PREPARED:
+            (void)mri_reply_set(s->reply, MR_OUTCOME_UNKNOWN, "an earlier attempt still runs",
+                                "label is %s",
+                                state == MR_LABEL_PREPARE ? "PREPARE" : "PREPARED");
+            break;
+        case MR_LABEL_UNANSWERED:
+            (void)mri_reply_set(s->reply, MR_OUTCOME_UNKNOWN, "no FE tells the label's state", "%s",
+                                error.text);
+            (void)snprintf(s->reply->hint, sizeof s->reply->hint, "%s",
+                           mr_error_get_hint(&error));
+            break;
+        }
+        note(s, MR_OUTCOME_UNKNOWN);
+        pause_after(s);
+    }
+    return MR_OUTCOME_UNKNOWN;
+}
+
+/* The server counted other rows than were sent: nothing can be undone, but somebody must know. */
+static void
+check_rows(struct settle *s)
+{
+    const struct mr_load_reply *reply = s->reply;
+    if (reply->rows_total == 0 || reply->rows_loaded == s->job->body->rows)
+        return;
+    mri_count(&s->loader->hub->counters.row_differences, 1);
+    mr_log(MR_LOG_ERROR, "load", "the server loaded another number of rows than was sent",
+           MR_STR("table", s->job->table), MR_STR("label", s->job->label),
+           MR_INT("sent", s->job->body->rows), MR_INT("loaded", reply->rows_loaded),
+           MR_INT("filtered", reply->rows_filtered),
+           MR_INT("unselected", reply->rows_unselected));
+}
+
+/* After RETRY, RECONNECT or a FATAL that can be mended. A host that took nothing costs no pause,
+ * once for each host there is. */
+static void
+wait_for_next(struct settle *s, enum mr_outcome outcome)
+{
+    note(s, outcome);
+    if (outcome == MR_OUTCOME_RECONNECT && s->reconnects < mri_hub_hosts(s->loader->hub)) {
+        s->reconnects++;
+        return;
+    }
+    s->reconnects = 0;
+    pause_after(s);
+}
+
+static bool
+is_final(const struct settle *s, enum mr_outcome outcome)
+{
+    return outcome == MR_OUTCOME_DONE || outcome == MR_OUTCOME_REJECTED ||
+           (outcome == MR_OUTCOME_FATAL && !s->reply->mendable);
+}
+
+static enum mr_outcome
+run(struct settle *s)
+{
+    while (!mri_loader_stopped(s->loader)) {
+        s->attempts++;
+        enum mr_outcome outcome = mr_load_once(s->loader, s->job, s->reply);
+        if (outcome == MR_OUTCOME_DONE)
+            check_rows(s);
+        s->loader->careful = outcome != MR_OUTCOME_DONE;
+        if (outcome == MR_OUTCOME_UNKNOWN)
+            outcome = ask_fate(s);
+        if (is_final(s, outcome))
+            return finish(s, outcome);
+        if (outcome == MR_OUTCOME_UNKNOWN)
+            break;
+        wait_for_next(s, outcome);
+    }
+    return finish(s, MR_OUTCOME_RETRY);
+}
+
+enum mr_outcome
+mr_load_settled(struct mr_loader *loader, const struct mr_load_job *job,
+                const _Atomic bool *give_up, struct mr_load_reply *ret_reply)
+{
+    struct settle s = {.loader = loader, .job = job, .reply = ret_reply,
+                       .begin_ms = mr_clock_monotonic_ms()};
+    mri_reply_init(ret_reply);
+    mri_hub_witness(loader->hub, s.witness);
+    loader->give_up = give_up;
+    enum mr_outcome outcome = run(&s);
+    loader->give_up = NULL;
+    loader->careful = false;
+    return outcome;
+}
