@@ -1,0 +1,195 @@
+/* Private to src/app: the shared state of one running pipeline.
+ *
+ * Threads: `feed` (owns the Kafka client, cuts units, commits), `work-N`, `harvest`, `load-N`, the
+ * status server's thread, and main. The one lock, units_lock, is a leaf: nothing blocks under it. */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "millrace/app.h"
+#include "millrace/base/budget.h"
+#include "millrace/base/ring.h"
+#include "millrace/base/thread.h"
+#include "millrace/consume.h"
+#include "millrace/decode.h"
+#include "millrace/fold.h"
+#include "millrace/harvest.h"
+#include "millrace/ledger.h"
+#include "millrace/load.h"
+#include "millrace/metrics.h"
+#include "millrace/status.h"
+#include "millrace/verify.h"
+
+#define MRI_MAX_WORKERS 32
+#define MRI_MAX_LOADERS 16
+#define MRI_GROUP 32           /* events decoded, then folded together */
+#define MRI_BATCH_RECORDS 1024 /* records a batch holds at most */
+#define MRI_MAX_TARGETS (MR_MAX_ROLLUPS + 3)
+#define MRI_CHAIN_LEN 16       /* 80 random bits in base32 */
+
+/* What one worker counted and encoded for one unit. */
+struct mri_share {
+    struct mr_rows *rows;
+    struct mr_span *spans; /* one a partition seen; start and end are the ledger's business */
+    uint32_t count, capacity;
+};
+
+struct mr_unit {
+    uint64_t number;             /* [const] */
+    struct mr_fold_unit *fold;   /* written by workers while open; then harvest's */
+    _Atomic int32_t in_flight;   /* [atomic: release by whoever gives up a reference, acquire by the
+                                    one who takes it to 0] feed's own + batches + workers that keep
+                                    private state of this unit */
+    _Atomic bool sealed;         /* [atomic: relaxed, a hint to workers to let go soon] */
+    struct mri_share shares[MRI_MAX_WORKERS]; /* [own: worker i, then harvest] */
+    int64_t opened_ms, sealed_ms; /* [own: feed, then const] */
+    uint64_t records, bytes;     /* [own: feed] */
+    struct mr_target targets[MRI_MAX_TARGETS]; /* [own: harvest, then the loader of each] */
+    uint32_t target_count;       /* [const] after harvest; data targets, the ledger's is behind */
+    uint32_t remaining;          /* [lock: units_lock] data targets not loaded yet */
+    bool data_loaded;            /* [lock: units_lock] */
+    bool ledger_queued;          /* [lock: units_lock] */
+    _Atomic bool dropped;        /* [atomic: relaxed, a request that its loaders poll] its partitions
+                                    moved away, or the process is being aborted: give up */
+    int64_t newest_event_us;     /* [own: harvest] */
+    struct mr_unit *next;        /* [lock: units_lock] by number */
+};
+
+struct mri_job {
+    struct mr_unit *unit;
+    uint32_t target;
+};
+
+struct mri_worker {
+    struct mr_app *app;
+    uint32_t index;
+    struct mr_thread thread;
+    struct mr_decoder *decoder;
+    struct mr_fold_worker *fold;
+    struct mr_unit *held; /* unit whose private state this worker still has */
+    struct mr_event events[MRI_GROUP];
+    struct mr_value *values;
+    struct mr_metrics_cell *cell;
+    int64_t now_us;
+};
+
+struct mri_loader {
+    struct mr_app *app;
+    uint32_t index;
+    struct mr_thread thread;
+    struct mr_loader *loader;
+    struct mr_metrics_cell *cell;
+};
+
+struct mr_app {
+    const struct mr_config *config; /* [const] */
+    const struct mr_plan *plan;     /* [const] */
+    const struct mr_layout *layout; /* [const] */
+    struct mr_app_options options;  /* [const] */
+    char chain[MRI_CHAIN_LEN + 1];  /* [const] */
+    struct mr_budget budget;
+    struct mr_metrics *metrics;
+    struct mr_status *status;
+
+    struct mr_ring *free_batches; /* feed pops, workers push */
+    struct mr_ring *full_batches; /* feed pushes, workers pop */
+    struct mr_ring *quiet_units;  /* last holder pushes, harvest pops */
+    struct mr_ring *jobs;         /* harvest and loaders push, loaders pop */
+
+    struct mr_fold *fold;
+    struct mr_load_hub *hub;
+    struct mr_consumer *consumer; /* [own: feed] */
+
+    pthread_mutex_t units_lock;
+    struct mr_ledger *ledger;     /* [lock: units_lock] */
+    struct mr_unit *units;        /* [lock: units_lock] sealed, not landed; oldest first */
+    uint32_t units_sealed;        /* [lock: units_lock] */
+    int64_t visible_event_us;     /* [lock: units_lock] newest event time that landed */
+    int64_t visible_at_ms;        /* [lock: units_lock] when rows last became visible */
+    uint64_t landed_records;      /* [lock: units_lock] */
+    uint64_t committed_records;   /* [lock: units_lock] */
+    struct mr_consumer_state consumer_state; /* [lock: units_lock] copy for the probes */
+    char trouble[256];            /* [lock: units_lock] why not running, or "" */
+    char status_trouble[320];     /* [own: status thread] the copy that a reader gets */
+    int64_t newest_record_us;     /* [lock: units_lock] broker time of the newest record taken */
+    double paused_s;              /* [lock: units_lock] */
+
+    struct mr_unit *open;   /* [own: feed] */
+    struct mr_batch *pending; /* [own: feed] filled, waiting for budget */
+    int64_t commit_after_ms;  /* [own: feed] not before, after a failed commit */
+    int64_t state_after_ms;   /* [own: feed] when the copy for the probes is next made */
+    struct mr_metrics_cell *status_cell; /* [own: status thread] */
+    struct mr_load_counts reported;      /* [own: status thread] what the metrics already hold */
+    int64_t batch_fixed;    /* [const] bytes of the batch pool, charged at start */
+    uint32_t batch_count;   /* [const] */
+
+    _Atomic bool stopping;   /* [atomic: relaxed, a request that every loop polls] */
+    _Atomic bool abandoning; /* [atomic: relaxed] loads still waiting give up */
+    _Atomic bool built;      /* [atomic: release at the end of mr_app_new, acquire by the probes] */
+    _Atomic bool failed;     /* [atomic: release by a loader after load_error, acquire by feed] */
+    struct mr_error load_error; /* [own: the first loader that fails, then feed] */
+    _Atomic bool ended;      /* [atomic: release by feed, acquire by mr_app_ended] */
+    enum mr_rc end_rc;       /* [own: feed, then read after join] */
+    struct mr_error end_error; /* likewise */
+    struct mr_metrics_cell *feed_cell, *harvest_cell;
+
+    uint32_t worker_count, loader_count; /* [const] */
+    struct mri_worker workers[MRI_MAX_WORKERS];
+    struct mri_loader loaders[MRI_MAX_LOADERS];
+    struct mr_thread feed_thread, harvest_thread;
+};
+
+/* unit.c — Thread: feed. An open unit with one reference, feed's. */
+MR_NODISCARD enum mr_rc
+mri_unit_open(struct mr_app *app, struct mr_unit **ret_unit);
+
+/* Thread: any holder. The last one hands the unit to harvest. */
+void
+mri_unit_release(struct mr_app *app, struct mr_unit *unit);
+
+/* Frees everything; refunds. */
+void
+mri_unit_free(struct mr_app *app, struct mr_unit **unit);
+
+/* feed.c, work.c, harvest.c, land.c: bodies of the threads. */
+void
+mri_feed_run(void *app);
+void
+mri_work_run(void *worker);
+void
+mri_harvest_run(void *app);
+void
+mri_load_run(void *loader);
+
+/* connect.c — Thread: feed. Waits until tables and topics are there; MR_OK, or MR_STOPPED when the
+ * app is stopping. */
+MR_NODISCARD enum mr_rc
+mri_connect(struct mr_app *app, const struct mr_consumer_events *events);
+
+/* Ledger rows for newly assigned partitions, by a connection of its own: assignments are rare, and
+ * an idle connection would be found dead. */
+MR_NODISCARD enum mr_rc
+mri_recover(struct mr_app *app, struct mr_span *spans, uint32_t count);
+
+/* land.c — Thread: harvest. A drained unit goes to the loaders. */
+void
+mri_land(struct mr_app *app, struct mr_unit *unit);
+
+/* Thread: any. All units that have not landed are given up; their loaders end soon. */
+void
+mri_land_drop_all(struct mr_app *app);
+
+/* Thread: loader. Ends the pipeline: waiting cannot mend this. The first error counts. */
+void
+mri_land_fail(struct mr_app *app, const struct mr_load_job *job, const struct mr_load_reply *reply);
+
+/* Sealed units that have not landed. */
+uint32_t
+mri_land_waiting(struct mr_app *app);
+
+/* report.c — Why the pipeline does not run, for /readyz and /v1/status; NULL: it runs again. */
+void
+mri_report_trouble(struct mr_app *app, const struct mr_error *error);
+struct mr_status_probes
+mri_report_probes(struct mr_app *app);

@@ -1,0 +1,356 @@
+/* Feed thread: takes batches from Kafka, stamps them with the open unit, cuts units, commits what the
+ * ledger allows. It owns the Kafka client, so that guard, rebalance and commit cannot overlap. */
+#include "app_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "millrace/base/assert.h"
+#include "millrace/base/clock.h"
+#include "millrace/base/log.h"
+
+#define FILL_MS 10
+#define IDLE_MS 5
+#define REVOKE_MS 30000
+#define STATE_MS 250
+#define COMMIT_RETRY_MS 500
+
+static bool
+stopping(struct mr_app *app)
+{
+    /* Relaxed: a request; nothing else is read through it. */
+    return atomic_load_explicit(&app->stopping, memory_order_relaxed);
+}
+
+static void
+cut(struct mr_app *app, enum mr_metric cause)
+{
+    struct mr_unit *unit = app->open;
+    if (!unit)
+        return;
+    app->open = NULL;
+    unit->sealed_ms = mr_clock_monotonic_ms();
+    pthread_mutex_lock(&app->units_lock);
+    mr_ledger_seal(app->ledger, unit->number);
+    app->units_sealed++;
+    pthread_mutex_unlock(&app->units_lock);
+    mr_metrics_add(app->feed_cell, cause, 1);
+    atomic_store_explicit(&unit->sealed, true, memory_order_relaxed);
+    mri_unit_release(app, unit);
+}
+
+static uint64_t
+max_keys(const struct mr_layout *layout)
+{
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = 0; i < layout->rollup_count; i++)
+        least = layout->rollups[i].max_keys < least ? layout->rollups[i].max_keys : least;
+    return least;
+}
+
+/* Why the open unit should end now; MR_METRIC_COUNT when it should not. */
+static enum mr_metric
+cause_of_cut(const struct mr_app *app)
+{
+    const struct mr_unit *unit = app->open;
+    if (unit->records >= (uint64_t)app->config->flush.rows)
+        return MR_M_CUT_ROWS;
+    if (unit->bytes >= (uint64_t)app->config->flush.bytes)
+        return MR_M_CUT_BYTES;
+    if (mr_fold_unit_keys(unit->fold) >= max_keys(app->layout))
+        return MR_M_CUT_KEYS;
+    if (mr_clock_monotonic_ms() - unit->opened_ms >= app->config->flush.every_ms)
+        return MR_M_CUT_TIME;
+    return MR_METRIC_COUNT;
+}
+
+/* At most flush.depth units wait for StarRocks: beyond that the open one grows, until memory says
+ * stop. */
+static void
+maybe_cut(struct mr_app *app)
+{
+    if (!app->open)
+        return;
+    enum mr_metric cause = cause_of_cut(app);
+    if (cause != MR_METRIC_COUNT && mri_land_waiting(app) < (uint32_t)app->config->flush.depth)
+        cut(app, cause);
+}
+
+static void
+commit_failed(struct mr_app *app, const struct mr_error *error)
+{
+    mr_metrics_add(app->feed_cell, MR_M_COMMITS_FAILED, 1);
+    app->commit_after_ms = mr_clock_monotonic_ms() + COMMIT_RETRY_MS;
+    mr_log(MR_LOG_WARN, "consume", "offset commit not confirmed: retrying",
+           MR_STR("error", error->text), MR_STR("hint", mr_error_get_hint(error)));
+}
+
+/* The committable rows, copied, because a loader may add to them while the commit is under way. 0 and
+ * nothing to free when there are none. */
+static uint64_t
+copy_committable(struct mr_app *app, struct mr_span **ret_rows, uint32_t *ret_count,
+                 uint64_t *ret_landed)
+{
+    const struct mr_span *rows;
+    pthread_mutex_lock(&app->units_lock);
+    uint64_t unit = mr_ledger_committable(app->ledger, &rows, ret_count);
+    *ret_landed = app->landed_records;
+    if (unit > 0) {
+        *ret_rows = malloc(*ret_count * sizeof **ret_rows + 1);
+        MR_INSIST(*ret_rows);
+        memcpy(*ret_rows, rows, *ret_count * sizeof **ret_rows);
+    }
+    pthread_mutex_unlock(&app->units_lock);
+    return unit;
+}
+
+static void
+commit_ready(struct mr_app *app)
+{
+    struct mr_span *rows;
+    uint32_t count;
+    uint64_t landed;
+    struct mr_error error = {.rc = MR_OK};
+    if (mr_clock_monotonic_ms() < app->commit_after_ms)
+        return;
+    uint64_t unit = copy_committable(app, &rows, &count, &landed);
+    if (unit == 0)
+        return;
+    enum mr_rc rc = mr_consumer_commit(app->consumer, rows, count, &error);
+    free(rows);
+    if (rc != MR_OK) {
+        commit_failed(app, &error);
+        return;
+    }
+    mr_metrics_add(app->feed_cell, MR_M_COMMITS, 1);
+    pthread_mutex_lock(&app->units_lock);
+    mr_ledger_committed(app->ledger, unit);
+    app->committed_records = landed;
+    pthread_mutex_unlock(&app->units_lock);
+    mr_metrics_add(app->feed_cell, MR_M_UNITS_DONE, 1);
+}
+
+/* Waits until every sealed unit landed and is committed, at most for limit_ms (negative: no limit).
+ * `serve`: rebalances may be served meanwhile, which a rebalance callback must not do. */
+static bool
+drain(struct mr_app *app, int64_t limit_ms, bool serve)
+{
+    int64_t start = mr_clock_monotonic_ms();
+    const struct mr_span *rows;
+    uint32_t count;
+    for (;;) {
+        commit_ready(app);
+        pthread_mutex_lock(&app->units_lock);
+        bool done = app->units_sealed == 0 && mr_ledger_committable(app->ledger, &rows, &count) == 0;
+        pthread_mutex_unlock(&app->units_lock);
+        bool abandoned = atomic_load_explicit(&app->abandoning, memory_order_relaxed);
+        if (done || abandoned || (limit_ms >= 0 && mr_clock_monotonic_ms() - start >= limit_ms))
+            return done;
+        if (serve && app->consumer)
+            /* Errors of the input do not matter any more: nothing is taken. */
+            (void)!mr_consumer_fill(app->consumer, NULL, IDLE_MS, NULL);
+        else
+            mr_clock_sleep_ms(IDLE_MS);
+    }
+}
+
+static enum mr_rc
+on_assigned(void *context, struct mr_span *spans, uint32_t count)
+{
+    return mri_recover(context, spans, count);
+}
+
+static enum mr_rc
+on_positions(void *context, const struct mr_span *spans, uint32_t count)
+{
+    struct mr_app *app = context;
+    enum mr_rc rc = MR_OK;
+    pthread_mutex_lock(&app->units_lock);
+    for (uint32_t i = 0; rc == MR_OK && i < count; i++)
+        rc = mr_ledger_assign(app->ledger, &spans[i]);
+    pthread_mutex_unlock(&app->units_lock);
+    mr_log(MR_LOG_INFO, "consume", "partitions assigned", MR_INT("partitions", count));
+    return rc;
+}
+
+/* Orderly: what was taken is finished and committed, so that the next owner repeats nothing. Lost:
+ * commits are hopeless; what has not landed is given up and will be read again by the next owner. */
+static void
+on_revoked(void *context, bool lost)
+{
+    struct mr_app *app = context;
+    /* Not part of any unit yet: whoever owns the partitions next reads them again. */
+    if (app->pending)
+        mr_batch_reset(app->pending);
+    cut(app, MR_M_CUT_STOP);
+    bool finished = !lost && drain(app, REVOKE_MS, false);
+    if (!finished)
+        mri_land_drop_all(app);
+    pthread_mutex_lock(&app->units_lock);
+    mr_ledger_revoke_all(app->ledger);
+    pthread_mutex_unlock(&app->units_lock);
+    mr_log(finished ? MR_LOG_INFO : MR_LOG_WARN, "consume",
+           finished ? "partitions given back, all units committed"
+                    : "partitions lost with units in flight: the next owner reads them again",
+           MR_INT("lost", lost));
+}
+
+/* Tells the ledger about the runs of offsets in a batch. */
+static enum mr_rc
+account(struct mr_app *app, const struct mr_batch *batch, struct mr_error *error)
+{
+    enum mr_rc rc = MR_OK;
+    pthread_mutex_lock(&app->units_lock);
+    for (uint32_t i = 0, first = 0; rc == MR_OK && i < batch->count; i++) {
+        const struct mr_record *from = &batch->records[first], *this = &batch->records[i];
+        const struct mr_record *next = i + 1 < batch->count ? this + 1 : NULL;
+        if (next && next->partition == from->partition && next->topic == from->topic &&
+            next->offset > this->offset)
+            continue;
+        rc = mr_ledger_take(app->ledger, from->topic, from->partition, from->offset,
+                            this->offset + 1, error);
+        first = i + 1;
+    }
+    app->newest_record_us = batch->records[batch->count - 1].time_us;
+    pthread_mutex_unlock(&app->units_lock);
+    return rc;
+}
+
+static int64_t
+worst_bytes(const struct mr_app *app, const struct mr_batch *batch)
+{
+    return mr_fold_worst_bytes(app->fold, batch->count, batch->bytes_used) +
+           mr_rows_worst_bytes(app->layout, batch->count, batch->bytes_used,
+                               (size_t)app->config->quarantine.raw_bytes);
+}
+
+/* Stamps the pending batch and gives it to the workers. */
+static enum mr_rc
+hand_out(struct mr_app *app)
+{
+    struct mr_batch *batch = app->pending;
+    enum mr_rc rc = app->open ? MR_OK : mri_unit_open(app, &app->open);
+    if (rc != MR_OK)
+        return mr_error_set(&app->end_error, rc, "a unit cannot be opened: %s", mr_rc_text(rc));
+    rc = account(app, batch, &app->end_error);
+    if (rc != MR_OK)
+        return rc;
+    app->pending = NULL;
+    app->open->records += batch->count;
+    app->open->bytes += batch->bytes_used;
+    mr_metrics_add(app->feed_cell, MR_M_RECORDS, batch->count);
+    mr_metrics_add(app->feed_cell, MR_M_RECORD_BYTES, batch->bytes_used);
+    batch->unit = app->open;
+    /* Relaxed: feed's own reference keeps the count above 0; the ring publishes the batch. */
+    atomic_fetch_add_explicit(&app->open->in_flight, 1, memory_order_relaxed);
+    bool pushed = mr_ring_push_mpmc(app->full_batches, batch);
+    MR_INSIST(pushed); /* as many places as batches */
+    return MR_OK;
+}
+
+/* No budget for the pending batch: a smaller unit, then patience, rebalances served meanwhile. */
+static enum mr_rc
+wait_for_budget(struct mr_app *app, int64_t need)
+{
+    int64_t before = mr_clock_monotonic_ms();
+    bool idle = mr_ring_count(app->free_batches) + 1 == app->batch_count; /* all but this one */
+    if (!app->open && idle && mri_land_waiting(app) == 0) {
+        (void)mr_error_set(&app->end_error, MR_MEMORY,
+                           "one batch may need %lld bytes, and memory has %lld left of %lld",
+                           (long long)need,
+                           (long long)(app->budget.limit - mr_budget_used(&app->budget)),
+                           (long long)app->budget.limit);
+        return MR_MEMORY;
+    }
+    if (app->open && mri_land_waiting(app) < (uint32_t)app->config->flush.depth)
+        cut(app, MR_M_CUT_MEMORY);
+    enum mr_rc rc = mr_consumer_fill(app->consumer, NULL, FILL_MS, &app->end_error);
+    pthread_mutex_lock(&app->units_lock);
+    app->paused_s += (double)(mr_clock_monotonic_ms() - before) / 1000.0;
+    pthread_mutex_unlock(&app->units_lock);
+    return rc;
+}
+
+static void
+copy_state(struct mr_app *app)
+{
+    struct mr_consumer_state state;
+    int64_t now = mr_clock_monotonic_ms();
+    if (now < app->state_after_ms)
+        return;
+    app->state_after_ms = now + STATE_MS;
+    mr_consumer_get_state(app->consumer, &state);
+    pthread_mutex_lock(&app->units_lock);
+    app->consumer_state = state;
+    pthread_mutex_unlock(&app->units_lock);
+}
+
+/* Fills app->pending; it stays empty when nothing came. It is known to on_revoked from the start, so
+ * that what came before a rebalance in the same call is dropped by it. */
+static enum mr_rc
+take_batch(struct mr_app *app)
+{
+    if (!app->pending)
+        app->pending = mr_ring_pop_mpmc(app->free_batches, 0);
+    return mr_consumer_fill(app->consumer, app->pending, app->pending ? FILL_MS : IDLE_MS,
+                            &app->end_error);
+}
+
+static enum mr_rc
+feed_once(struct mr_app *app)
+{
+    enum mr_rc rc = MR_OK;
+    /* Acquire: load_error; partner: the release in mri_land_fail. */
+    if (atomic_load_explicit(&app->failed, memory_order_acquire)) {
+        app->end_error = app->load_error;
+        return MR_STARROCKS;
+    }
+    commit_ready(app);
+    maybe_cut(app);
+    copy_state(app);
+    if (!app->pending || app->pending->count == 0)
+        rc = take_batch(app);
+    if (rc != MR_OK || !app->pending || app->pending->count == 0)
+        return rc;
+    int64_t need = worst_bytes(app, app->pending);
+    if (!mr_budget_try(&app->budget, need))
+        return wait_for_budget(app, need);
+    app->pending->reserved = need;
+    return hand_out(app);
+}
+
+/* The orderly end: what was taken is loaded and committed. */
+static void
+finish(struct mr_app *app)
+{
+    if (app->pending)
+        mr_batch_reset(app->pending); /* never stamped: its offsets are not part of any unit */
+    cut(app, MR_M_CUT_STOP);
+    if (!drain(app, -1, true))
+        mr_log(MR_LOG_WARN, "app", "aborted with units in flight: they will be read again");
+}
+
+void
+mri_feed_run(void *argument)
+{
+    struct mr_app *app = argument;
+    const struct mr_consumer_events events = {app, on_assigned, on_positions, on_revoked};
+    enum mr_rc rc = mri_connect(app, &events);
+    bool connected = rc == MR_OK;
+    while (rc == MR_OK && !stopping(app))
+        rc = feed_once(app);
+    if (connected && rc == MR_OK) {
+        finish(app);
+    } else if (rc != MR_OK && !stopping(app)) {
+        mri_report_trouble(app, &app->end_error);
+        mr_log_error("app", "stopping: going on could lose or double rows", &app->end_error);
+        cut(app, MR_M_CUT_STOP);
+        (void)drain(app, REVOKE_MS, false);
+        mri_land_drop_all(app);
+    }
+    if (app->consumer)
+        mr_consumer_free(&app->consumer);
+    app->end_rc = stopping(app) && !connected ? MR_OK : rc;
+    /* Release: end_rc and end_error; partner: the acquire in mr_app_ended. */
+    atomic_store_explicit(&app->ended, true, memory_order_release);
+}

@@ -1,0 +1,229 @@
+/* Loader threads: the targets of a unit in any order, its ledger rows last, units in order. */
+#include "app_priv.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "millrace/base/assert.h"
+#include "millrace/base/clock.h"
+#include "millrace/base/log.h"
+
+#define REJECTED_PAUSE_MS 1000
+#define REJECTED_PAUSE_MAX_MS 30000
+
+static void
+push_job(struct mr_app *app, struct mr_unit *unit, uint32_t target)
+{
+    struct mri_job *job = malloc(sizeof *job);
+    MR_INSIST(job);
+    *job = (struct mri_job){unit, target};
+    bool pushed = mr_ring_push_mpmc(app->jobs, job);
+    /* Closed only after all units landed or were given up: then nobody waits for this one. */
+    if (!pushed)
+        free(job);
+}
+
+/* units_lock held: the ledger rows of the oldest unit, once its data is in. A later unit's rows may
+ * not overtake: the ledger's end would then claim rows that are not there. */
+static void
+land_next(struct mr_app *app)
+{
+    struct mr_unit *unit = app->units;
+    if (unit && unit->data_loaded && !unit->ledger_queued) {
+        unit->ledger_queued = true;
+        push_job(app, unit, unit->target_count);
+    }
+}
+
+void
+mri_land(struct mr_app *app, struct mr_unit *unit)
+{
+    pthread_mutex_lock(&app->units_lock);
+    struct mr_unit **last = &app->units;
+    while (*last)
+        last = &(*last)->next;
+    *last = unit;
+    unit->remaining = unit->target_count;
+    unit->data_loaded = unit->remaining == 0;
+    uint32_t targets = unit->target_count; /* the unit may be gone once its last job runs */
+    for (uint32_t i = 0; i < targets; i++)
+        push_job(app, unit, i);
+    land_next(app);
+    pthread_mutex_unlock(&app->units_lock);
+}
+
+void
+mri_land_drop_all(struct mr_app *app)
+{
+    pthread_mutex_lock(&app->units_lock);
+    for (struct mr_unit *unit = app->units; unit; unit = unit->next)
+        atomic_store_explicit(&unit->dropped, true, memory_order_relaxed);
+    pthread_mutex_unlock(&app->units_lock);
+}
+
+uint32_t
+mri_land_waiting(struct mr_app *app)
+{
+    pthread_mutex_lock(&app->units_lock);
+    uint32_t count = app->units_sealed;
+    pthread_mutex_unlock(&app->units_lock);
+    return count;
+}
+
+void
+mri_land_fail(struct mr_app *app, const struct mr_load_job *job, const struct mr_load_reply *reply)
+{
+    pthread_mutex_lock(&app->units_lock);
+    /* Release: load_error; partner: the acquire in feed. Under the lock, so that one loader writes. */
+    if (!atomic_load_explicit(&app->failed, memory_order_relaxed)) {
+        (void)mr_error_set(&app->load_error, MR_STARROCKS, "table \"%s\": %s", job->table,
+                           reply->message);
+        mr_error_hint(&app->load_error, "%s", reply->hint);
+        atomic_store_explicit(&app->failed, true, memory_order_release);
+    }
+    pthread_mutex_unlock(&app->units_lock);
+}
+
+static bool
+is_dropped(struct mr_unit *unit)
+{
+    return atomic_load_explicit(&unit->dropped, memory_order_relaxed);
+}
+
+/* Sleeps in slices so that a dropped unit ends soon. */
+static void
+pause_for(struct mr_unit *unit, int64_t ms)
+{
+    for (int64_t slept = 0; slept < ms && !is_dropped(unit); slept += 50)
+        mr_clock_sleep_ms(50);
+}
+
+/* The server refused rows that our own checks had passed: the table no longer fits the schema. The
+ * operator mends the table; until then these bytes wait here, so that nothing is lost. */
+static void
+report_rejected(struct mri_loader *loader, const struct mr_load_job *job,
+                const struct mr_load_reply *reply)
+{
+    char rows[512] = "";
+    if (reply->error_url[0] &&
+        mr_load_error_rows(loader->loader, reply->error_url, rows, sizeof rows) != MR_OK)
+        rows[0] = '\0';
+    mr_log(MR_LOG_ERROR, "load", "the server refused rows: retrying until the table takes them",
+           MR_STR("table", job->table), MR_STR("label", job->label),
+           MR_INT("rows_filtered", reply->rows_filtered), MR_STR("error", reply->message),
+           MR_STR("rows", rows),
+           MR_STR("hint", "does the table still fit the schema? compare with millrace ddl"));
+}
+
+static enum mr_outcome
+load_until_settled(struct mri_loader *loader, struct mr_unit *unit, const struct mr_load_job *job)
+{
+    struct mr_load_reply reply;
+    int64_t pause = REJECTED_PAUSE_MS;
+    for (;;) {
+        if (is_dropped(unit))
+            return MR_OUTCOME_RETRY;
+        enum mr_outcome outcome = mr_load_settled(loader->loader, job, &unit->dropped, &reply);
+        if (outcome == MR_OUTCOME_FATAL)
+            mri_land_fail(loader->app, job, &reply);
+        if (outcome != MR_OUTCOME_REJECTED)
+            return outcome;
+        report_rejected(loader, job, &reply);
+        pause_for(unit, pause);
+        pause = pause * 2 < REJECTED_PAUSE_MAX_MS ? pause * 2 : REJECTED_PAUSE_MAX_MS;
+    }
+}
+
+static enum mr_outcome
+load_target(struct mri_loader *loader, struct mr_unit *unit, struct mr_target *target)
+{
+    const struct mr_app *app = loader->app;
+    const struct mr_layout *layout = app->layout;
+    char label[160];
+    struct mr_text columns = {.limit = 0};
+    const char *table = mr_harvest_table(layout, target->kind, target->rollup);
+    snprintf(label, sizeof label, "%s-%s-%" PRIu64 "-%s", layout->pipeline, app->chain, unit->number,
+             table);
+    mr_harvest_columns(layout, target->kind, target->rollup, &columns);
+    MR_INSIST(!columns.overflow);
+    struct mr_load_job job = {.table = table, .label = label, .columns = mr_text_str(&columns),
+                              .body = &target->body};
+    if (target->kind == MR_TARGET_DETAIL && layout->key_count > 0)
+        job.merge_condition = layout->sequence_column >= 0
+                                  ? layout->columns[layout->sequence_column].name
+                                  : "_offset";
+    enum mr_outcome outcome = load_until_settled(loader, unit, &job);
+    mr_text_fini(&columns);
+    return outcome;
+}
+
+/* units_lock held. The oldest unit leaves the list; `landed`: all its rows and its ledger row are in. */
+static void
+remove_first(struct mr_app *app, struct mr_unit *unit, bool landed)
+{
+    MR_INSIST(app->units == unit);
+    app->units = unit->next;
+    app->units_sealed--;
+    if (!landed) {
+        mr_ledger_failed(app->ledger, unit->number);
+        return;
+    }
+    mr_ledger_loaded(app->ledger, unit->number);
+    app->landed_records += unit->records;
+    app->visible_at_ms = mr_clock_monotonic_ms();
+    if (unit->newest_event_us > app->visible_event_us)
+        app->visible_event_us = unit->newest_event_us;
+}
+
+static void
+log_landed(const struct mr_unit *unit)
+{
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < unit->target_count; i++)
+        rows += unit->targets[i].body.rows;
+    mr_log(MR_LOG_INFO, "load", "unit is in", MR_INT("unit", unit->number),
+           MR_INT("records", unit->records), MR_INT("rows", rows),
+           MR_INT("tables", unit->target_count),
+           MR_INT("ms", mr_clock_monotonic_ms() - unit->sealed_ms));
+}
+
+/* Bookkeeping after one target; frees the unit with its last one. A dropped unit passes through the
+ * same steps without being loaded, so that the order of the list holds. */
+static void
+settle_job(struct mri_loader *loader, const struct mri_job *job, bool done)
+{
+    struct mr_app *app = loader->app;
+    struct mr_unit *unit = job->unit, *finished = NULL;
+    if (!done)
+        atomic_store_explicit(&unit->dropped, true, memory_order_relaxed);
+    pthread_mutex_lock(&app->units_lock);
+    if (job->target < unit->target_count) {
+        unit->data_loaded = --unit->remaining == 0;
+    } else {
+        remove_first(app, unit, done);
+        finished = unit;
+    }
+    land_next(app);
+    pthread_mutex_unlock(&app->units_lock);
+    if (!finished)
+        return;
+    if (done)
+        log_landed(finished);
+    else
+        mr_metrics_add(loader->cell, MR_M_UNITS_FAILED, 1);
+    mri_unit_free(app, &finished);
+}
+
+void
+mri_load_run(void *argument)
+{
+    struct mri_loader *loader = argument;
+    struct mri_job *job;
+    while ((job = mr_ring_pop_mpmc(loader->app->jobs, -1)) != NULL) {
+        struct mr_unit *unit = job->unit;
+        struct mr_target *target = &unit->targets[job->target];
+        bool done = !is_dropped(unit) && load_target(loader, unit, target) == MR_OUTCOME_DONE;
+        settle_job(loader, job, done);
+        free(job);
+    }
+}

@@ -1,0 +1,141 @@
+/* Discarding Stream Load server: FE and BE on one port, a thread a connection. */
+#include "sim.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BUFFER ((size_t)1 << 20)
+
+static unsigned port;
+
+/* Reads until the blank line; returns the header's length, 0 at the end of the connection. *ret_have:
+ * bytes in the buffer, the first of the body included. */
+static size_t
+read_head(int fd, char *buffer, size_t *ret_have)
+{
+    size_t have = 0;
+    for (;;) {
+        ssize_t got = read(fd, buffer + have, BUFFER - 1 - have);
+        if (got <= 0)
+            return 0;
+        have += (size_t)got;
+        buffer[have] = '\0';
+        char *end = strstr(buffer, "\r\n\r\n");
+        if (end) {
+            *ret_have = have;
+            return (size_t)(end - buffer) + 4;
+        }
+    }
+}
+
+static size_t
+content_length(const char *head)
+{
+    const char *field = strcasestr(head, "\r\ncontent-length:");
+    return field ? strtoul(field + 17, NULL, 10) : 0;
+}
+
+static bool
+answer(int fd, const char *status, const char *extra, const char *body)
+{
+    char reply[2048];
+    int len = snprintf(reply, sizeof reply, "HTTP/1.1 %s\r\n%sContent-Length: %zu\r\n\r\n%s", status,
+                       extra, strlen(body), body);
+    return write(fd, reply, (size_t)len) == len;
+}
+
+static bool
+redirect(int fd, const char *head)
+{
+    char extra[1024], path[512];
+    if (sscanf(head, "%*s %511s", path) != 1)
+        return false;
+    snprintf(extra, sizeof extra, "Location: http://127.0.0.1:%u%s\r\nConnection: close\r\n", port,
+             path);
+    (void)answer(fd, "307 Temporary Redirect", extra, "");
+    return false; /* as newer FEs do: the connection ends here */
+}
+
+static bool
+discard(int fd, char *buffer, size_t left, size_t total)
+{
+    char body[512];
+    while (left > 0) {
+        ssize_t got = read(fd, buffer, BUFFER);
+        if (got <= 0)
+            return false;
+        left -= (size_t)got < left ? (size_t)got : left;
+    }
+    snprintf(body, sizeof body,
+             "{\"TxnId\":1,\"Label\":\"x\",\"Status\":\"Success\",\"Message\":\"OK\","
+             "\"NumberFilteredRows\":0,\"NumberUnselectedRows\":0,\"LoadBytes\":%zu}", total);
+    return answer(fd, "200 OK", "", body);
+}
+
+static void *
+serve(void *argument)
+{
+    int fd = (int)(intptr_t)argument;
+    char *buffer = malloc(BUFFER);
+    size_t have, head;
+    bool open = buffer != NULL;
+    while (open && (head = read_head(fd, buffer, &have)) > 0) {
+        size_t total = content_length(buffer);
+        if (strcasestr(buffer, "\r\nexpect:") && total == 0)
+            open = redirect(fd, buffer);
+        else
+            open = discard(fd, buffer, total - (have - head), total);
+    }
+    free(buffer);
+    close(fd);
+    return NULL;
+}
+
+static int
+listen_somewhere(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) != 0 || listen(fd, 64) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
+        perror("bench: sink");
+        exit(1);
+    }
+    port = ntohs(address.sin_port);
+    return fd;
+}
+
+static void *
+watch(void *argument)
+{
+    char byte;
+    while (read((int)(intptr_t)argument, &byte, 1) > 0)
+        continue;
+    _exit(0);
+}
+
+void
+sim_sink(int ready_fd, int stop_fd)
+{
+    char url[64];
+    pthread_t thread;
+    int fd = listen_somewhere();
+    snprintf(url, sizeof url, "http://127.0.0.1:%u", port);
+    pthread_create(&thread, NULL, watch, (void *)(intptr_t)stop_fd);
+    if (write(ready_fd, url, strlen(url) + 1) < 0)
+        _exit(1);
+    for (int peer; (peer = accept(fd, NULL, NULL)) >= 0;) {
+        pthread_create(&thread, NULL, serve, (void *)(intptr_t)peer);
+        pthread_detach(thread);
+    }
+    _exit(1);
+}
