@@ -15,7 +15,7 @@ LIBC = set("""
 assert ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg
 stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings time wchar
 dirent fcntl getopt netdb poll pthread sched semaphore sysexits unistd
-arpa/inet immintrin linux/futex linux/perf_event netinet/in netinet/tcp
+arm_neon arpa/inet emmintrin immintrin linux/futex linux/perf_event netinet/in netinet/tcp
 sys/auxv sys/eventfd sys/ioctl sys/mman sys/prctl sys/random sys/resource sys/select sys/signalfd
 sys/socket sys/stat sys/syscall sys/time sys/timerfd sys/types sys/uio sys/un sys/utsname sys/wait
 """.split())
@@ -84,14 +84,16 @@ def include_problem(path, root, include, own, layers: Layers, row: str) -> str |
 
 
 def check_names(root: Path) -> list[str]:
-    """Public names are declared in include/millrace, mri_ names in the folder's _priv.h, and a
-    static has neither prefix."""
+    """Public names are declared in include/millrace, mri_ names in a header of the folder, and a
+    static of a .c file has neither prefix."""
     public = "\n".join(without_comments(p.read_text()) for p in sources(root, "include"))
     findings = []
     for path in sources(root, "src"):
         private = "\n".join(
-            without_comments(p.read_text()) for p in sorted(path.parent.glob("*_priv.h")))
+            without_comments(p.read_text()) for p in sorted(path.parent.glob("*.h")))
         for function in functions(path.read_text()):
+            if function.static and path.suffix == ".h":
+                continue  # inlined into its folder, under either form of name
             problem = name_problem(function, public, private)
             if problem:
                 findings.append(f"{path.relative_to(root)}:{function.line}: {problem}")
@@ -106,7 +108,7 @@ def name_problem(function, public: str, private: str) -> str | None:
     if name == "main":
         return None
     if name.startswith("mri_"):
-        return None if declared.search(private) else f"{name} is not declared in a _priv.h"
+        return None if declared.search(private) else f"{name} is not declared in a header of its folder"
     if name.startswith("mr_"):
         return None if declared.search(public) else f"{name} is not declared in include/millrace"
     return f"{name} is visible but begins with neither mr_ nor mri_"
@@ -116,7 +118,7 @@ def foreign_mri_names(root: Path) -> list[str]:
     """An mri_ name stays inside the folder that declares it."""
     home: dict[str, Path] = {}
     for path in sources(root, "src"):
-        if path.name.endswith("_priv.h"):
+        if path.suffix == ".h":
             for name in re.findall(r"\b(mri_\w+)\s*\(", without_comments(path.read_text())):
                 home.setdefault(name, path.parent)
     findings = []
@@ -198,12 +200,24 @@ def compile_flags() -> list[str]:
     return shlex.split(result.stdout)
 
 
+def only_includer(path: Path) -> str | None:
+    """A header may be a part of one file, and then says so: `Included by scan.c alone`."""
+    match = re.search(r"Included by (\w+\.c) alone", path.read_text()[:1000])
+    return match[1] if match else None
+
+
 def check_headers_alone(root: Path) -> list[str]:
-    """Every header compiles as the only include of a file."""
+    """Every header compiles as the only include of a file, or is a part of the one file it names."""
     flags = compile_flags()
     findings = []
     for path in sources(root, "include", "src"):
         if path.suffix != ".h":
+            continue
+        if owner := only_includer(path):
+            users = [p.name for p in sources(root, "src") if path.name in
+                     (include.header.split("/")[-1] for include in includes(p.read_text()))]
+            if users != [owner]:
+                findings.append(f"{path.relative_to(root)}:1: included by {', '.join(users)}")
             continue
         result = subprocess.run(
             ["gcc", "-std=gnu17", "-D_GNU_SOURCE", '-DMR_VERSION="0"', "-fsyntax-only",

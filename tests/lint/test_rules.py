@@ -139,6 +139,15 @@ def test_a_header_that_needs_another_is_found(tmp_path: Path) -> None:
     assert len(findings) == 1 and "fold.h" in findings[0]
 
 
+def test_a_part_of_one_file_is_included_by_no_other(tmp_path: Path) -> None:
+    part = "/* Included by a.c alone. */\nuint64_t x;\n"
+    root = plant(tmp_path, src__base__parts_dot_h=part,
+                 src__base__a_dot_c='#include "parts.h"\n')
+    assert rules.check_headers_alone(root) == []
+    plant(root, src__base__b_dot_c='#include "parts.h"\n')
+    assert len(rules.check_headers_alone(root)) == 1
+
+
 def test_functions_are_measured_from_type_to_brace() -> None:
     text = "static void\nf(int a)\n{\n    if (a) {\n    }\n}\n\nint\ng(void);\n"
     assert [(f.name, f.static, f.line, f.lines) for f in functions(text)] == [("f", True, 1, 6)]
