@@ -150,3 +150,18 @@ mr_text_distance(const char *a, const char *b, unsigned limit)
     }
     return row[b_len] > limit ? limit + 1 : row[b_len];
 }
+
+const char *
+mr_text_closest(const char *word, const char *const *words, size_t count)
+{
+    unsigned best = strlen(word) < 5 ? 2 : 3;
+    const char *closest = NULL;
+    for (size_t i = 0; i < count; i++) {
+        unsigned distance = mr_text_distance(word, words[i], best);
+        if (distance < best) {
+            best = distance;
+            closest = words[i];
+        }
+    }
+    return closest;
+}

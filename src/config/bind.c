@@ -32,18 +32,18 @@ wrong_at(const struct mri_site *site,
          va_list args)
 {
     char path[MRI_PATH];
-    mri_cut(path, sizeof path, "%s%s", site->path, part);
-    if (!mri_mistakes_vadd(site->draft->mistakes, node->line, path, hint, format, args))
+    mri_config_cut(path, sizeof path, "%s%s", site->path, part);
+    if (!mri_config_mistakes_vadd(site->draft->mistakes, node->line, path, hint, format, args))
         site->draft->nomem = true;
     return false;
 }
 
 bool
-mri_wrong(const struct mri_site *site,
-          const struct mri_node *node,
-          const char *hint,
-          const char *format,
-          ...)
+mri_config_wrong(const struct mri_site *site,
+                 const struct mri_node *node,
+                 const char *hint,
+                 const char *format,
+                 ...)
 {
     va_list args;
     va_start(args, format);
@@ -53,12 +53,12 @@ mri_wrong(const struct mri_site *site,
 }
 
 bool
-mri_wrong_part(const struct mri_site *site,
-               const char *part,
-               const struct mri_node *node,
-               const char *hint,
-               const char *format,
-               ...)
+mri_config_wrong_part(const struct mri_site *site,
+                      const char *part,
+                      const struct mri_node *node,
+                      const char *hint,
+                      const char *format,
+                      ...)
 {
     va_list args;
     va_start(args, format);
@@ -68,38 +68,23 @@ mri_wrong_part(const struct mri_site *site,
 }
 
 bool
-mri_later(const struct mri_site *site,
-          const char *part,
-          const struct mri_node *node,
-          const char *what)
+mri_config_later(const struct mri_site *site,
+                 const char *part,
+                 const struct mri_node *node,
+                 const char *what)
 {
-    return mri_wrong_part(site,
-                          part,
-                          node,
-                          mri_types[MRI_TYPE_LATER].hint,
-                          "a later version of Millrace brings %s",
-                          what);
+    return mri_config_wrong_part(site,
+                                 part,
+                                 node,
+                                 mri_config_types[MRI_TYPE_LATER].hint,
+                                 "a later version of Millrace brings %s",
+                                 what);
 }
 
 bool
-mri_set_later(struct mri_site *site)
+mri_config_set_later(struct mri_site *site)
 {
-    return mri_later(site, "", site->node, site->path);
-}
-
-const char *
-mri_closest(const char *word, const char *const *words, uint32_t count)
-{
-    unsigned best = strlen(word) < 5 ? 2 : 3;
-    const char *closest = NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        unsigned distance = mr_text_distance(word, words[i], best);
-        if (distance < best) {
-            best = distance;
-            closest = words[i];
-        }
-    }
-    return closest;
+    return mri_config_later(site, "", site->node, site->path);
 }
 
 static bool
@@ -114,9 +99,9 @@ find_option(const char *path, const char *key)
 {
     if (strpbrk(key, ".[<"))
         return NULL;
-    for (uint32_t i = 0; i < mri_option_count; i++)
-        if (strcmp(mri_options[i].path, path) == 0)
-            return &mri_options[i];
+    for (uint32_t i = 0; i < mri_config_option_count; i++)
+        if (strcmp(mri_config_options[i].path, path) == 0)
+            return &mri_config_options[i];
     return NULL;
 }
 
@@ -126,8 +111,9 @@ is_group(const char *path, const char *key)
     size_t len = strlen(path);
     if (strpbrk(key, ".[<"))
         return false;
-    for (uint32_t i = 0; i < mri_option_count; i++)
-        if (starts_with(mri_options[i].group, path) && mri_options[i].group[len] == '.')
+    for (uint32_t i = 0; i < mri_config_option_count; i++)
+        if (starts_with(mri_config_options[i].group, path) &&
+            mri_config_options[i].group[len] == '.')
             return true;
     return false;
 }
@@ -137,10 +123,11 @@ static uint32_t
 list_names(const char *group, char names[][32], uint32_t capacity)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < mri_option_count; i++) {
-        const char *rest = mri_options[i].path + strlen(group);
-        if (!starts_with(mri_options[i].path, group) || mri_options[i].type == MRI_TYPE_LATER ||
-            mri_options[i].type == MRI_TYPE_PROPERTY || count == capacity)
+    for (uint32_t i = 0; i < mri_config_option_count; i++) {
+        const char *rest = mri_config_options[i].path + strlen(group);
+        if (!starts_with(mri_config_options[i].path, group) ||
+            mri_config_options[i].type == MRI_TYPE_LATER ||
+            mri_config_options[i].type == MRI_TYPE_PROPERTY || count == capacity)
             continue;
         size_t len = strcspn(rest, ".[");
         MR_INSIST(len < sizeof names[0]);
@@ -156,9 +143,10 @@ list_names(const char *group, char names[][32], uint32_t capacity)
 static const char *
 path_elsewhere(const char *key)
 {
-    for (uint32_t i = 0; i < mri_option_count; i++)
-        if (strcmp(mri_options[i].name, key) == 0 && mri_options[i].type != MRI_TYPE_LATER)
-            return mri_options[i].path;
+    for (uint32_t i = 0; i < mri_config_option_count; i++)
+        if (strcmp(mri_config_options[i].name, key) == 0 &&
+            mri_config_options[i].type != MRI_TYPE_LATER)
+            return mri_config_options[i].path;
     return NULL;
 }
 
@@ -178,18 +166,18 @@ report_unknown(const struct mri_site *site, const char *group)
         used += len > 0 ? (size_t)len : 0;
         MR_INSIST(used < sizeof list_bytes);
     }
-    const char *closest = mri_closest(site->node->key, words, count);
+    const char *closest = mr_text_closest(site->node->key, words, count);
     const char *elsewhere = path_elsewhere(site->node->key);
     if (closest)
-        mri_cut(hint, sizeof hint, "did you mean \"%s\"?", closest);
+        mri_config_cut(hint, sizeof hint, "did you mean \"%s\"?", closest);
     else if (elsewhere)
-        mri_cut(hint, sizeof hint, "did you mean %s?", elsewhere);
-    return mri_wrong(site,
-                     site->node,
-                     hint,
-                     "there is no such option; allowed here: %s%s",
-                     list_bytes,
-                     strcmp(group, KAFKA_GROUP) == 0 ? ", and librdkafka's own (x.y)" : "");
+        mri_config_cut(hint, sizeof hint, "did you mean %s?", elsewhere);
+    return mri_config_wrong(site,
+                            site->node,
+                            hint,
+                            "there is no such option; allowed here: %s%s",
+                            list_bytes,
+                            strcmp(group, KAFKA_GROUP) == 0 ? ", and librdkafka's own (x.y)" : "");
 }
 
 /* librdkafka's names have a dot in them, but for these. */
@@ -207,8 +195,8 @@ is_property(const char *key)
 static void
 mark_group(const struct mri_scope *scope, const char *group, enum mri_state state)
 {
-    for (uint32_t i = 0; i < mri_option_count; i++)
-        if (starts_with(mri_options[i].path, group))
+    for (uint32_t i = 0; i < mri_config_option_count; i++)
+        if (starts_with(mri_config_options[i].path, group))
             scope->seen[i].state = state;
 }
 
@@ -217,34 +205,34 @@ open_group(struct walk *walk, const struct mri_site *site, const char *path)
 {
     struct mri_node *node = site->node;
     char group[MRI_PATH + 1];
-    mri_cut(group, sizeof group, "%s%s.", walk->scope->rows, path);
+    mri_config_cut(group, sizeof group, "%s%s.", walk->scope->rows, path);
     if (node->kind == MRI_MAP) {
         /* Duplicates were reported, but they are visited as well. */
         if (walk->count == GROUPS_MAX)
             return;
         struct group *next = &walk->groups[walk->count++];
         next->map = node;
-        mri_cut(next->path, sizeof next->path, "%s.", path);
+        mri_config_cut(next->path, sizeof next->path, "%s.", path);
         return;
     }
     mark_group(walk->scope, group, MRI_BAD);
-    (void)mri_wrong(site,
-                    node,
-                    "indent its options under it, or write { option: value }",
-                    "%s stands here; allowed: a map of options",
-                    mri_is_null(node) ? "nothing" : mri_kind_name(node));
+    (void)mri_config_wrong(site,
+                           node,
+                           "indent its options under it, or write { option: value }",
+                           "%s stands here; allowed: a map of options",
+                           mri_config_is_null(node) ? "nothing" : mri_config_kind_name(node));
 }
 
 static void
 apply(struct mri_scope *scope, struct mri_site *site)
 {
-    struct mri_seen *seen = &scope->seen[site->option - mri_options];
+    struct mri_seen *seen = &scope->seen[site->option - mri_config_options];
     if (site->option->type != MRI_TYPE_PROPERTY && seen->state != MRI_ABSENT)
         return; /* a duplicate: reported when the file was read; the first one counts */
     site->base = scope->base;
     site->field = (char *)scope->base + site->option->field;
     seen->line = site->node->line;
-    seen->state = mri_types[site->option->type].set(site) ? MRI_SET : MRI_BAD;
+    seen->state = mri_config_types[site->option->type].set(site) ? MRI_SET : MRI_BAD;
 }
 
 /* Path of a key as the user sees it: bytes from outside are escaped, long ones cut. */
@@ -253,7 +241,7 @@ show_path(const struct mri_scope *scope, const char *group, const char *key, cha
 {
     char escaped[48];
     mr_text_quote(escaped, sizeof escaped, key, strlen(key));
-    mri_cut(out, MRI_PATH, "%s%s%s", scope->shown, group, escaped);
+    mri_config_cut(out, MRI_PATH, "%s%s%s", scope->shown, group, escaped);
 }
 
 static void
@@ -263,19 +251,19 @@ visit_member(struct walk *walk, const struct group *group, struct mri_node *node
     char path[MRI_PATH * 2], rows[MRI_PATH * 2], shown[MRI_PATH];
     show_path(scope, group->path, node->key, shown);
     struct mri_site site = {.draft = scope->draft, .node = node, .path = shown};
-    mri_cut(path, sizeof path, "%s%.64s", group->path, node->key);
-    mri_cut(rows, sizeof rows, "%s%s", scope->rows, path);
+    mri_config_cut(path, sizeof path, "%s%.64s", group->path, node->key);
+    mri_config_cut(rows, sizeof rows, "%s%s", scope->rows, path);
     bool kafka = strcmp(scope->rows, "") == 0 && strcmp(group->path, KAFKA_GROUP) == 0;
     site.option = find_option(rows, node->key);
     if (!site.option && kafka && is_property(node->key))
-        site.option = mri_option_at(KAFKA_GROUP "<property>");
+        site.option = mri_config_option_at(KAFKA_GROUP "<property>");
     if (site.option) {
         apply(scope, &site);
     } else if (is_group(rows, node->key)) {
         open_group(walk, &site, path);
     } else {
-        mri_cut(rows, sizeof rows, "%s%s", scope->rows, group->path);
-        site.option = &mri_options[0]; /* only its type's texts are looked at, and none is */
+        mri_config_cut(rows, sizeof rows, "%s%s", scope->rows, group->path);
+        site.option = &mri_config_options[0]; /* only its type's texts are looked at, and none is */
         (void)report_unknown(&site, rows);
     }
 }
@@ -296,7 +284,8 @@ line_for(const struct walk *walk, const struct mri_option *option)
 static void
 apply_default(struct mri_scope *scope, const struct mri_option *option, const char *shown)
 {
-    struct mri_node node = {.kind = MRI_SCALAR, .value = mri_copy(scope->draft, option->fallback)};
+    struct mri_node node = {.kind = MRI_SCALAR,
+                            .value = mri_config_copy(scope->draft, option->fallback)};
     struct mri_site site = {.draft = scope->draft, .option = option, .node = &node, .path = shown};
     if (!node.value)
         return;
@@ -312,21 +301,22 @@ fill_absent(struct walk *walk)
 {
     struct mri_scope *scope = walk->scope;
     bool in_rollup = scope->rows[0] != '\0';
-    for (uint32_t i = 0; i < mri_option_count; i++) {
-        const struct mri_option *option = &mri_options[i];
+    for (uint32_t i = 0; i < mri_config_option_count; i++) {
+        const struct mri_option *option = &mri_config_options[i];
         char shown[MRI_PATH];
         if (starts_with(option->path, "rollups[].") != in_rollup ||
             scope->seen[i].state != MRI_ABSENT)
             continue;
-        mri_cut(shown, sizeof shown, "%s%s", scope->shown, option->path + strlen(scope->rows));
+        mri_config_cut(
+            shown, sizeof shown, "%s%s", scope->shown, option->path + strlen(scope->rows));
         const struct mri_node here = {.line = line_for(walk, option)};
         const struct mri_site site = {.draft = scope->draft, .option = option, .path = shown};
         if (option->flags & MRI_FLAG_REQUIRED)
-            (void)mri_wrong(&site,
-                            &here,
-                            option->sentence,
-                            "is missing; allowed: %s",
-                            mri_allowed(option, (char[128]){0}, 128));
+            (void)mri_config_wrong(&site,
+                                   &here,
+                                   option->sentence,
+                                   "is missing; allowed: %s",
+                                   mri_config_allowed(option, (char[128]){0}, 128));
         else if (option->fallback && option->fallback[0])
             apply_default(scope, option, shown);
         scope->seen[i].state = option->flags & MRI_FLAG_REQUIRED ? MRI_BAD : MRI_DEFAULTED;
@@ -334,7 +324,7 @@ fill_absent(struct walk *walk)
 }
 
 void
-mri_bind(struct mri_scope *scope, struct mri_node *map)
+mri_config_bind(struct mri_scope *scope, struct mri_node *map)
 {
     struct walk walk = {.scope = scope, .count = 1};
     walk.groups[0].map = map;

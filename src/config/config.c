@@ -90,18 +90,18 @@ static void
 check(struct mri_draft *draft, const struct mri_tree *tree)
 {
     struct mri_scope scope = {.draft = draft, .rows = "", .base = draft, .seen = draft->seen};
-    const struct mri_option *first = &mri_options[0];
+    const struct mri_option *first = &mri_config_options[0];
     struct mri_site site = {.draft = draft, .option = first, .node = tree->root, .path = ""};
     if (tree->root->kind != MRI_MAP) {
-        (void)mri_wrong(&site,
-                        tree->root,
-                        "start from a file of schemas/pipelines",
-                        "%s stands here; allowed: a map of options",
-                        mri_kind_name(tree->root));
+        (void)mri_config_wrong(&site,
+                               tree->root,
+                               "start from a file of schemas/pipelines",
+                               "%s stands here; allowed: a map of options",
+                               mri_config_kind_name(tree->root));
         return;
     }
-    mri_bind(&scope, tree->root);
-    mri_rules(draft);
+    mri_config_bind(&scope, tree->root);
+    mri_config_rules(draft);
 }
 
 /* The finished draft moves to the heap. */
@@ -128,13 +128,13 @@ mri_config_parse(const char *text,
     struct mri_tree tree;
     uint32_t before = mistakes->count;
     enum mr_rc rc = MR_CONFIG;
-    draft.config.file = mri_copy(&draft, file);
-    draft.seen = calloc(mri_option_count, sizeof *draft.seen);
+    draft.config.file = mri_config_copy(&draft, file);
+    draft.seen = calloc(mri_config_option_count, sizeof *draft.seen);
     draft.nomem = draft.nomem || !draft.seen;
     if (!draft.nomem) {
-        if (mri_tree_build(&draft, text, len, &tree))
+        if (mri_config_tree_build(&draft, text, len, &tree))
             check(&draft, &tree);
-        mri_tree_fini(&tree);
+        mri_config_tree_fini(&tree);
     }
     if (draft.nomem)
         rc = MR_MEMORY;

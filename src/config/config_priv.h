@@ -12,9 +12,10 @@
 #include "millrace/base/text.h"
 #include "millrace/config.h"
 
-#define MRI_FILE_MAX   ((size_t)1 << 20)
-#define MRI_SECRET_MAX ((size_t)64 << 10) /* bytes of a scalar after ${…}, and of a secret's file \
-                                           */
+#define MRI_FILE_MAX ((size_t)1 << 20)
+#define MRI_SECRET_MAX                                                                             \
+    ((size_t)64 << 10) /* bytes of a scalar after ${…}, and of a secret's file                   \
+                        */
 #define MRI_DEPTH_MAX    32
 #define MRI_CHILDREN_MAX 1024 /* of one list or map: duplicates are looked for pair by pair */
 #define MRI_MISTAKES_MAX 1000
@@ -91,11 +92,11 @@ struct mri_option {
     const char *sentence;
 };
 
-extern const struct mri_option mri_options[];
-extern const uint32_t mri_option_count;
+extern const struct mri_option mri_config_options[];
+extern const uint32_t mri_config_option_count;
 
 /* The row of that path; an unknown path is our own mistake. */
-const struct mri_option *mri_option_at(const char *path);
+const struct mri_option *mri_config_option_at(const char *path);
 
 struct mri_site;
 
@@ -108,10 +109,10 @@ struct mri_type {
     const char *(*print)(int64_t value, char *out, size_t size); /* numbers only */
 };
 
-extern const struct mri_type mri_types[MRI_TYPE_ID_COUNT];
+extern const struct mri_type mri_config_types[MRI_TYPE_ID_COUNT];
 
 /* What is allowed, as text: the type's own words, or the range. */
-const char *mri_allowed(const struct mri_option *option, char *out, size_t size);
+const char *mri_config_allowed(const struct mri_option *option, char *out, size_t size);
 
 /* --- bind.c ------------------------------------------------------------------------------- */
 
@@ -149,124 +150,123 @@ struct mri_site {
     void *field;
 };
 
-void mri_bind(struct mri_scope *scope, struct mri_node *map);
+void mri_config_bind(struct mri_scope *scope, struct mri_node *map);
 
 /* Records a mistake at a node; returns false, so that a setter can return it. */
-bool mri_wrong(const struct mri_site *site,
-               const struct mri_node *node,
-               const char *hint,
-               const char *format,
-               ...) MR_PRINTF(4, 5);
+bool mri_config_wrong(const struct mri_site *site,
+                      const struct mri_node *node,
+                      const char *hint,
+                      const char *format,
+                      ...) MR_PRINTF(4, 5);
 
 /* Likewise for one part of an option: path.part or path[index]. */
-bool mri_wrong_part(const struct mri_site *site,
-                    const char *part,
-                    const struct mri_node *node,
-                    const char *hint,
-                    const char *format,
-                    ...) MR_PRINTF(5, 6);
+bool mri_config_wrong_part(const struct mri_site *site,
+                           const char *part,
+                           const struct mri_node *node,
+                           const char *hint,
+                           const char *format,
+                           ...) MR_PRINTF(5, 6);
 
 /* Says that what is not built yet is known. */
-bool mri_later(const struct mri_site *site,
-               const char *part,
-               const struct mri_node *node,
-               const char *what);
+bool mri_config_later(const struct mri_site *site,
+                      const char *part,
+                      const struct mri_node *node,
+                      const char *what);
 
 /* The scalar as written, in quotes; never for secrets. */
 const char *
-mri_show(const struct mri_site *site, const struct mri_node *node, char *out, size_t size);
-
-/* Closest of count words, or NULL when none is close. */
-const char *mri_closest(const char *word, const char *const *words, uint32_t count);
+mri_config_show(const struct mri_site *site, const struct mri_node *node, char *out, size_t size);
 
 /* --- scalar.c ----------------------------------------------------------------------------- */
 
 /* Text of a scalar with ${…} and file: replaced; it lives as long as the tree. NULL: the mistake
  * was recorded (for part, which may be ""). */
-const char *mri_scalar(const struct mri_site *site, const char *part, struct mri_node *node);
+const char *mri_config_scalar(const struct mri_site *site, const char *part, struct mri_node *node);
 
 /* "a list", "a map", "a single value". */
-const char *mri_kind_name(const struct mri_node *node);
+const char *mri_config_kind_name(const struct mri_node *node);
 
 /* A scalar without quotes that says nothing: empty, ~ or null. */
-bool mri_is_null(const struct mri_node *node);
+bool mri_config_is_null(const struct mri_node *node);
 
 /* Copy on the heap; NULL and nomem when there is no memory. */
-char *mri_copy(struct mri_draft *draft, const char *text);
+char *mri_config_copy(struct mri_draft *draft, const char *text);
 
 /* --- read.c: text → value, without any context -------------------------------------------- */
 
-bool mri_read_count(const char *text, int64_t *ret_value);
+bool mri_config_read_count(const char *text, int64_t *ret_value);
 
-bool mri_read_size(const char *text, int64_t *ret_bytes);
+bool mri_config_read_size(const char *text, int64_t *ret_bytes);
 
-bool mri_read_duration(const char *text, int64_t *ret_ms);
+bool mri_config_read_duration(const char *text, int64_t *ret_ms);
 
-bool mri_read_seconds(const char *text, int64_t *ret_s);
+bool mri_config_read_seconds(const char *text, int64_t *ret_s);
 
 /* RFC 3339 with zone, whole seconds, not before 1970. */
-bool mri_read_time(const char *text, int64_t *ret_ms);
+bool mri_config_read_time(const char *text, int64_t *ret_ms);
 
 /* host:port, [v6]:port; the host without brackets. */
-bool mri_read_endpoint(const char *text, struct mr_slice *ret_host, uint16_t *ret_port);
+bool mri_config_read_endpoint(const char *text, struct mr_slice *ret_host, uint16_t *ret_port);
 
-bool mri_is_host(struct mr_slice text);
+bool mri_config_is_host(struct mr_slice text);
 
 /* ^[A-Za-z_][A-Za-z0-9_]{0,63}$, the rule for columns and tables. */
-bool mri_is_identifier(const char *text);
+bool mri_config_is_identifier(const char *text);
 
 /* A path of a field: no blank, quote, comma or parenthesis; at most 255 bytes. */
-bool mri_is_field(const char *text);
+bool mri_config_is_field(const char *text);
 
-const char *mri_print_count(int64_t value, char *out, size_t size);
+const char *mri_config_print_count(int64_t value, char *out, size_t size);
 
-const char *mri_print_size(int64_t bytes, char *out, size_t size);
+const char *mri_config_print_size(int64_t bytes, char *out, size_t size);
 
-const char *mri_print_duration(int64_t ms, char *out, size_t size);
+const char *mri_config_print_duration(int64_t ms, char *out, size_t size);
 
-const char *mri_print_seconds(int64_t s, char *out, size_t size);
+const char *mri_config_print_seconds(int64_t s, char *out, size_t size);
 
 /* --- setters: values.c, lists.c, rollups.c -------------------------------------------------- */
 
-bool mri_set_number(struct mri_site *site);
-bool mri_set_name(struct mri_site *site);
-bool mri_set_text(struct mri_site *site);
-bool mri_set_user(struct mri_site *site);
-bool mri_set_secret(struct mri_site *site);
-bool mri_set_field(struct mri_site *site);
-bool mri_set_table(struct mri_site *site);
-bool mri_set_brokers(struct mri_site *site);
-bool mri_set_start(struct mri_site *site);
-bool mri_set_mysql(struct mri_site *site);
-bool mri_set_listen(struct mri_site *site);
-bool mri_set_level(struct mri_site *site);
-bool mri_set_format(struct mri_site *site);
-bool mri_set_property(struct mri_site *site);
-bool mri_set_topics(struct mri_site *site);
-bool mri_set_urls(struct mri_site *site);
-bool mri_set_hosts(struct mri_site *site);
-bool mri_set_names(struct mri_site *site);
-bool mri_set_by(struct mri_site *site);
-bool mri_set_columns(struct mri_site *site);
-bool mri_set_rollups(struct mri_site *site);
-bool mri_set_window(struct mri_site *site);
-bool mri_set_measures(struct mri_site *site);
-bool mri_set_later(struct mri_site *site);
+bool mri_config_set_number(struct mri_site *site);
+bool mri_config_set_name(struct mri_site *site);
+bool mri_config_set_text(struct mri_site *site);
+bool mri_config_set_user(struct mri_site *site);
+bool mri_config_set_secret(struct mri_site *site);
+bool mri_config_set_field(struct mri_site *site);
+bool mri_config_set_table(struct mri_site *site);
+bool mri_config_set_brokers(struct mri_site *site);
+bool mri_config_set_start(struct mri_site *site);
+bool mri_config_set_mysql(struct mri_site *site);
+bool mri_config_set_listen(struct mri_site *site);
+bool mri_config_set_level(struct mri_site *site);
+bool mri_config_set_format(struct mri_site *site);
+bool mri_config_set_property(struct mri_site *site);
+bool mri_config_set_topics(struct mri_site *site);
+bool mri_config_set_urls(struct mri_site *site);
+bool mri_config_set_hosts(struct mri_site *site);
+bool mri_config_set_names(struct mri_site *site);
+bool mri_config_set_by(struct mri_site *site);
+bool mri_config_set_columns(struct mri_site *site);
+bool mri_config_set_rollups(struct mri_site *site);
+bool mri_config_set_window(struct mri_site *site);
+bool mri_config_set_measures(struct mri_site *site);
+bool mri_config_set_later(struct mri_site *site);
 
 /* False, and the mistake recorded, when node is no list (map) or its count is out of the range. */
-bool
-mri_is_collection(const struct mri_site *site, const struct mri_node *node, enum mri_kind kind);
+bool mri_config_is_collection(const struct mri_site *site,
+                              const struct mri_node *node,
+                              enum mri_kind kind);
 
 /* --- rules.c, tree.c, config.c, mistakes.c -------------------------------------------------- */
 
 /* Options against each other, and the defaults that follow from other options. */
-void mri_rules(struct mri_draft *draft);
+void mri_config_rules(struct mri_draft *draft);
 
 /* False: the text is no single YAML document within the limits; the mistake was recorded. */
-bool mri_tree_build(struct mri_draft *draft, const char *text, size_t len, struct mri_tree *tree);
+bool
+mri_config_tree_build(struct mri_draft *draft, const char *text, size_t len, struct mri_tree *tree);
 
 /* Wipes and frees. */
-void mri_tree_fini(struct mri_tree *tree);
+void mri_config_tree_fini(struct mri_tree *tree);
 
 /* mr_config_load without the file: what the fuzz target calls. file names it in ret_config. */
 MR_NODISCARD enum mr_rc mri_config_parse(const char *text,
@@ -276,12 +276,12 @@ MR_NODISCARD enum mr_rc mri_config_parse(const char *text,
                                          struct mr_config **ret_config);
 
 /* snprintf for texts that may be cut: paths, hints, names that are shown. */
-void mri_cut(char *out, size_t size, const char *format, ...) MR_PRINTF(3, 4);
+void mri_config_cut(char *out, size_t size, const char *format, ...) MR_PRINTF(3, 4);
 
 /* False when the mistake could not be kept for want of memory. */
-bool mri_mistakes_vadd(struct mr_mistakes *mistakes,
-                       uint32_t line,
-                       const char *option,
-                       const char *hint,
-                       const char *format,
-                       va_list args) MR_PRINTF(5, 0);
+bool mri_config_mistakes_vadd(struct mr_mistakes *mistakes,
+                              uint32_t line,
+                              const char *option,
+                              const char *hint,
+                              const char *format,
+                              va_list args) MR_PRINTF(5, 0);

@@ -86,15 +86,15 @@ report_function(const struct mri_site *site,
     for (size_t i = 0; i < MR_ARRAY_LEN(functions); i++)
         if (!functions[i].later)
             words[count++] = functions[i].name;
-    const char *closest = mri_closest(call->name, words, count);
+    const char *closest = mr_text_closest(call->name, words, count);
     if (closest)
         snprintf(hint, sizeof hint, "did you mean %s()?", closest);
-    return mri_wrong_part(site,
-                          part,
-                          node,
-                          closest ? hint : mri_types[MRI_TYPE_MEASURES].hint,
-                          "%s is not a measure; allowed: " ALLOWED,
-                          mri_show(site, node, shown, sizeof shown));
+    return mri_config_wrong_part(site,
+                                 part,
+                                 node,
+                                 closest ? hint : mri_config_types[MRI_TYPE_MEASURES].hint,
+                                 "%s is not a measure; allowed: " ALLOWED,
+                                 mri_config_show(site, node, shown, sizeof shown));
 }
 
 /* The function and its field into measure; only count may be without. */
@@ -111,21 +111,21 @@ take_call(const struct mri_site *site,
         return report_function(site, part, node, call);
     if (function->later) {
         snprintf(what, sizeof what, "%s()", function->name);
-        return mri_later(site, part, node, what);
+        return mri_config_later(site, part, node, what);
     }
     measure->op = function->op;
     if (function->op == MR_OP_COUNT && call->argument[0] == '\0') {
         measure->op = MR_OP_COUNT_ALL;
         return true;
     }
-    if (!mri_is_field(call->argument))
-        return mri_wrong_part(site,
-                              part,
-                              node,
-                              "name one field of the event: sum(amount)",
-                              "%s names no field; allowed: " ALLOWED,
-                              mri_show(site, node, shown, sizeof shown));
-    measure->field = mri_copy(site->draft, call->argument);
+    if (!mri_config_is_field(call->argument))
+        return mri_config_wrong_part(site,
+                                     part,
+                                     node,
+                                     "name one field of the event: sum(amount)",
+                                     "%s names no field; allowed: " ALLOWED,
+                                     mri_config_show(site, node, shown, sizeof shown));
+    measure->field = mri_config_copy(site->draft, call->argument);
     return measure->field != NULL;
 }
 
@@ -145,16 +145,16 @@ reserved_for(const char *name)
 static bool
 check_name(const struct mri_site *site, const char *part, const struct mri_node *node)
 {
-    if (!mri_is_identifier(node->key))
-        return mri_wrong_part(site,
-                              part,
-                              node,
-                              "choose another name",
-                              "is not a name of a column; allowed: %s",
-                              mri_types[MRI_TYPE_TABLE].allowed);
+    if (!mri_config_is_identifier(node->key))
+        return mri_config_wrong_part(site,
+                                     part,
+                                     node,
+                                     "choose another name",
+                                     "is not a name of a column; allowed: %s",
+                                     mri_config_types[MRI_TYPE_TABLE].allowed);
     const char *owner = reserved_for(node->key);
     if (owner)
-        return mri_wrong_part(
+        return mri_config_wrong_part(
             site, part, node, "choose another name", "the name is reserved for %s", owner);
     return true;
 }
@@ -169,29 +169,29 @@ add_measure(const struct mri_site *site, struct mri_node *node, struct mr_rollup
     if (!check_name(site, part, node))
         return false;
     if (node->kind == MRI_MAP)
-        return mri_later(site, part, node, "conditions on a measure");
-    const char *text = mri_scalar(site, part, node);
+        return mri_config_later(site, part, node, "conditions on a measure");
+    const char *text = mri_config_scalar(site, part, node);
     if (!text)
         return false;
     if (!read_call(text, &call))
-        return mri_wrong_part(site,
-                              part,
-                              node,
-                              mri_types[MRI_TYPE_MEASURES].hint,
-                              "%s is not a measure; allowed: " ALLOWED,
-                              mri_show(site, node, shown, sizeof shown));
+        return mri_config_wrong_part(site,
+                                     part,
+                                     node,
+                                     mri_config_types[MRI_TYPE_MEASURES].hint,
+                                     "%s is not a measure; allowed: " ALLOWED,
+                                     mri_config_show(site, node, shown, sizeof shown));
     rollup->measure_count++;
     measure->line = node->line;
-    measure->name = mri_copy(site->draft, node->key);
+    measure->name = mri_config_copy(site->draft, node->key);
     return take_call(site, part, node, &call, measure) && measure->name;
 }
 
 bool
-mri_set_measures(struct mri_site *site)
+mri_config_set_measures(struct mri_site *site)
 {
     struct mr_rollup_spec *rollup = site->base;
     bool ok = true;
-    if (!mri_is_collection(site, site->node, MRI_MAP))
+    if (!mri_config_is_collection(site, site->node, MRI_MAP))
         return false;
     rollup->measures = calloc(site->node->count, sizeof *rollup->measures);
     if (!rollup->measures) {

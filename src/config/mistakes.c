@@ -34,7 +34,7 @@ copy_cut(char *out, size_t size, const char *text)
 }
 
 void
-mri_cut(char *out, size_t size, const char *format, ...)
+mri_config_cut(char *out, size_t size, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -44,12 +44,12 @@ mri_cut(char *out, size_t size, const char *format, ...)
 }
 
 bool
-mri_mistakes_vadd(struct mr_mistakes *mistakes,
-                  uint32_t line,
-                  const char *option,
-                  const char *hint,
-                  const char *format,
-                  va_list args)
+mri_config_mistakes_vadd(struct mr_mistakes *mistakes,
+                         uint32_t line,
+                         const char *option,
+                         const char *hint,
+                         const char *format,
+                         va_list args)
 {
     if (mistakes->count >= MRI_MISTAKES_MAX)
         return true; /* a thousand are enough to start with */
@@ -76,7 +76,7 @@ mr_mistakes_add(struct mr_mistakes *mistakes,
     va_start(args, format);
     /* Whoever adds returns an error code of its own, so a mistake that is lost for want of memory
      * does not turn into success. */
-    (void)mri_mistakes_vadd(mistakes, line, option, hint, format, args);
+    (void)mri_config_mistakes_vadd(mistakes, line, option, hint, format, args);
     va_end(args);
 }
 

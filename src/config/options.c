@@ -9,7 +9,7 @@
 #define AT(member)        offsetof(struct mri_draft, member)
 #define IN_ROLLUP(member) offsetof(struct mr_rollup_spec, member)
 
-const struct mri_option mri_options[] = {
+const struct mri_option mri_config_options[] = {
 #define X(group, name, type, fallback, min, max, unit, flags, field, sentence)                     \
     {group,                                                                                        \
      name,                                                                                         \
@@ -26,23 +26,23 @@ const struct mri_option mri_options[] = {
 #undef X
 };
 
-const uint32_t mri_option_count = (uint32_t)MR_ARRAY_LEN(mri_options);
+const uint32_t mri_config_option_count = (uint32_t)MR_ARRAY_LEN(mri_config_options);
 
 const struct mri_option *
-mri_option_at(const char *path)
+mri_config_option_at(const char *path)
 {
     const struct mri_option *found = NULL;
-    for (uint32_t i = 0; i < mri_option_count && !found; i++)
-        if (strcmp(mri_options[i].path, path) == 0)
-            found = &mri_options[i];
+    for (uint32_t i = 0; i < mri_config_option_count && !found; i++)
+        if (strcmp(mri_config_options[i].path, path) == 0)
+            found = &mri_config_options[i];
     MR_INSIST(found != NULL);
     return found;
 }
 
 const char *
-mri_allowed(const struct mri_option *option, char *out, size_t size)
+mri_config_allowed(const struct mri_option *option, char *out, size_t size)
 {
-    const struct mri_type *type = &mri_types[option->type];
+    const struct mri_type *type = &mri_config_types[option->type];
     char min[32], max[32];
     if (type->print)
         snprintf(out,
@@ -69,14 +69,16 @@ void
 mr_config_list_options(FILE *out)
 {
     fputs("| option | default | allowed | meaning |\n| --- | --- | --- | --- |\n", out);
-    for (uint32_t i = 0; i < mri_option_count; i++) {
-        const struct mri_option *option = &mri_options[i];
+    for (uint32_t i = 0; i < mri_config_option_count; i++) {
+        const struct mri_option *option = &mri_config_options[i];
         char allowed[128];
         if (option->type == MRI_TYPE_LATER)
             continue;
         fprintf(out, "| `%s` | ", option->path);
         list_default(option, out);
-        fprintf(
-            out, " | %s | %s |\n", mri_allowed(option, allowed, sizeof allowed), option->sentence);
+        fprintf(out,
+                " | %s | %s |\n",
+                mri_config_allowed(option, allowed, sizeof allowed),
+                option->sentence);
     }
 }

@@ -36,7 +36,7 @@ read_digits(const char *text, int64_t *ret_value, const char **ret_rest)
 }
 
 bool
-mri_read_count(const char *text, int64_t *ret_value)
+mri_config_read_count(const char *text, int64_t *ret_value)
 {
     const char *rest;
     int64_t value;
@@ -60,10 +60,10 @@ read_with_unit(const char *text, const struct unit *units, size_t count, int64_t
 }
 
 bool
-mri_read_size(const char *text, int64_t *ret_bytes)
+mri_config_read_size(const char *text, int64_t *ret_bytes)
 {
     int64_t bytes;
-    if (!mri_read_count(text, &bytes) &&
+    if (!mri_config_read_count(text, &bytes) &&
         !read_with_unit(text, size_units, MR_ARRAY_LEN(size_units), &bytes))
         return false;
     *ret_bytes = bytes;
@@ -71,7 +71,7 @@ mri_read_size(const char *text, int64_t *ret_bytes)
 }
 
 bool
-mri_read_duration(const char *text, int64_t *ret_ms)
+mri_config_read_duration(const char *text, int64_t *ret_ms)
 {
     int64_t ms;
     if (!read_with_unit(text, time_units, MR_ARRAY_LEN(time_units), &ms))
@@ -81,17 +81,17 @@ mri_read_duration(const char *text, int64_t *ret_ms)
 }
 
 bool
-mri_read_seconds(const char *text, int64_t *ret_s)
+mri_config_read_seconds(const char *text, int64_t *ret_s)
 {
     int64_t ms;
-    if (!mri_read_duration(text, &ms) || ms % 1000 != 0)
+    if (!mri_config_read_duration(text, &ms) || ms % 1000 != 0)
         return false;
     *ret_s = ms / 1000;
     return true;
 }
 
 bool
-mri_read_time(const char *text, int64_t *ret_ms)
+mri_config_read_time(const char *text, int64_t *ret_ms)
 {
     struct tm given = {0};
     /* strptime takes blanks and single digits as well; the fixed places rule them out. */
@@ -110,7 +110,7 @@ mri_read_time(const char *text, int64_t *ret_ms)
 }
 
 bool
-mri_is_host(struct mr_slice text)
+mri_config_is_host(struct mr_slice text)
 {
     if (text.len == 0 || text.len > 253)
         return false;
@@ -132,18 +132,18 @@ is_v6(struct mr_slice text)
 }
 
 bool
-mri_read_endpoint(const char *text, struct mr_slice *ret_host, uint16_t *ret_port)
+mri_config_read_endpoint(const char *text, struct mr_slice *ret_host, uint16_t *ret_port)
 {
     const char *colon = strrchr(text, ':');
     int64_t port;
-    if (!colon || !mri_read_count(colon + 1, &port) || port > UINT16_MAX)
+    if (!colon || !mri_config_read_count(colon + 1, &port) || port > UINT16_MAX)
         return false;
     struct mr_slice host = {text, (size_t)(colon - text)};
     if (host.len > 2 && host.p[0] == '[' && host.p[host.len - 1] == ']') {
         host = (struct mr_slice){host.p + 1, host.len - 2};
         if (!is_v6(host))
             return false;
-    } else if (!mri_is_host(host)) {
+    } else if (!mri_config_is_host(host)) {
         return false;
     }
     *ret_host = host;
@@ -152,7 +152,7 @@ mri_read_endpoint(const char *text, struct mr_slice *ret_host, uint16_t *ret_por
 }
 
 bool
-mri_is_identifier(const char *text)
+mri_config_is_identifier(const char *text)
 {
     size_t len = strlen(text);
     if (len < 1 || len > 64 || isdigit((unsigned char)text[0]))
@@ -164,7 +164,7 @@ mri_is_identifier(const char *text)
 }
 
 bool
-mri_is_field(const char *text)
+mri_config_is_field(const char *text)
 {
     size_t len = strlen(text);
     if (len < 1 || len > 255 || text[0] == '.' || text[len - 1] == '.' || strstr(text, ".."))
@@ -173,7 +173,7 @@ mri_is_field(const char *text)
 }
 
 const char *
-mri_print_count(int64_t value, char *out, size_t size)
+mri_config_print_count(int64_t value, char *out, size_t size)
 {
     snprintf(out, size, "%" PRId64, value);
     return out;
@@ -191,19 +191,19 @@ print_with_unit(int64_t value, const struct unit *units, size_t count, char *out
 }
 
 const char *
-mri_print_size(int64_t bytes, char *out, size_t size)
+mri_config_print_size(int64_t bytes, char *out, size_t size)
 {
     return print_with_unit(bytes, size_units, MR_ARRAY_LEN(size_units), out, size);
 }
 
 const char *
-mri_print_duration(int64_t ms, char *out, size_t size)
+mri_config_print_duration(int64_t ms, char *out, size_t size)
 {
     return print_with_unit(ms, time_units, MR_ARRAY_LEN(time_units), out, size);
 }
 
 const char *
-mri_print_seconds(int64_t s, char *out, size_t size)
+mri_config_print_seconds(int64_t s, char *out, size_t size)
 {
     return print_with_unit(s * 1000, time_units, MR_ARRAY_LEN(time_units) - 1, out, size);
 }

@@ -13,32 +13,33 @@ bind_rollup(const struct mri_site *site,
 {
     struct mri_scope scope = {.draft = site->draft, .rows = "rollups[].", .base = rollup};
     char part[24];
-    mri_cut(part, sizeof part, "[%u]", index);
+    mri_config_cut(part, sizeof part, "[%u]", index);
     if (node->kind != MRI_MAP)
-        return mri_wrong_part(site,
-                              part,
-                              node,
-                              mri_types[MRI_TYPE_ROLLUPS].hint,
-                              "%s stands here; allowed: a map with table, window and measures",
-                              mri_is_null(node) ? "nothing" : mri_kind_name(node));
-    scope.seen = calloc(mri_option_count, sizeof *scope.seen);
+        return mri_config_wrong_part(
+            site,
+            part,
+            node,
+            mri_config_types[MRI_TYPE_ROLLUPS].hint,
+            "%s stands here; allowed: a map with table, window and measures",
+            mri_config_is_null(node) ? "nothing" : mri_config_kind_name(node));
+    scope.seen = calloc(mri_config_option_count, sizeof *scope.seen);
     if (!scope.seen) {
         site->draft->nomem = true;
         return false;
     }
     rollup->line = node->line;
-    mri_cut(scope.shown, sizeof scope.shown, "rollups[%u].", index);
-    mri_bind(&scope, node);
+    mri_config_cut(scope.shown, sizeof scope.shown, "rollups[%u].", index);
+    mri_config_bind(&scope, node);
     free(scope.seen);
     return true;
 }
 
 bool
-mri_set_rollups(struct mri_site *site)
+mri_config_set_rollups(struct mri_site *site)
 {
     struct mr_config *config = &site->draft->config;
     bool ok = true;
-    if (!mri_is_collection(site, site->node, MRI_LIST))
+    if (!mri_config_is_collection(site, site->node, MRI_LIST))
         return false;
     if (site->node->count == 0)
         return true;
@@ -71,17 +72,17 @@ report_window(const struct mri_site *site, const struct mri_node *node, const ch
     static const char *const kinds[] = {"tumble"};
     char what[64], hint[64], shown[64];
     if (is_later_window(kind)) {
-        mri_cut(what, sizeof what, "%s windows", kind);
-        return mri_later(site, "", node, what);
+        mri_config_cut(what, sizeof what, "%s windows", kind);
+        return mri_config_later(site, "", node, what);
     }
-    const char *closest = mri_closest(kind, kinds, MR_ARRAY_LEN(kinds));
+    const char *closest = mr_text_closest(kind, kinds, MR_ARRAY_LEN(kinds));
     if (closest)
-        mri_cut(hint, sizeof hint, "did you mean \"%s\"?", closest);
-    return mri_wrong(site,
-                     node,
-                     closest ? hint : mri_types[MRI_TYPE_WINDOW].hint,
-                     "\"%s\" is not a window; allowed: {tumble: size}",
-                     mr_text_quote(shown, sizeof shown, kind, strlen(kind)));
+        mri_config_cut(hint, sizeof hint, "did you mean \"%s\"?", closest);
+    return mri_config_wrong(site,
+                            node,
+                            closest ? hint : mri_config_types[MRI_TYPE_WINDOW].hint,
+                            "\"%s\" is not a window; allowed: {tumble: size}",
+                            mr_text_quote(shown, sizeof shown, kind, strlen(kind)));
 }
 
 /* Seconds of a window's size or offset, with their range. */
@@ -93,22 +94,22 @@ read_part(const struct mri_site *site,
           int64_t *ret_s)
 {
     char shown[MRI_SHOWN], low[32], high[32];
-    const char *text = mri_scalar(site, part, node);
+    const char *text = mri_config_scalar(site, part, node);
     int64_t value;
     if (!text)
         return false;
-    if (mri_read_seconds(text, &value) && value >= min && value <= site->option->max) {
+    if (mri_config_read_seconds(text, &value) && value >= min && value <= site->option->max) {
         *ret_s = value;
         return true;
     }
-    return mri_wrong_part(site,
-                          part,
-                          node,
-                          mri_types[MRI_TYPE_SECONDS].hint,
-                          "%s is not a length; allowed: whole seconds, %s to %s",
-                          mri_show(site, node, shown, sizeof shown),
-                          mri_print_seconds(min, low, sizeof low),
-                          mri_print_seconds(site->option->max, high, sizeof high));
+    return mri_config_wrong_part(site,
+                                 part,
+                                 node,
+                                 mri_config_types[MRI_TYPE_SECONDS].hint,
+                                 "%s is not a length; allowed: whole seconds, %s to %s",
+                                 mri_config_show(site, node, shown, sizeof shown),
+                                 mri_config_print_seconds(min, low, sizeof low),
+                                 mri_config_print_seconds(site->option->max, high, sizeof high));
 }
 
 static bool
@@ -125,26 +126,26 @@ set_size_and_offset(const struct mri_site *site, struct mri_node *map)
             offset = node;
             ok = read_part(site, ".tumble.offset", node, 0, &rollup->offset_s) && ok;
         } else {
-            ok = mri_wrong_part(site,
-                                ".tumble",
-                                node,
-                                mri_types[MRI_TYPE_WINDOW].hint,
-                                "there is no such option; allowed here: size, offset");
+            ok = mri_config_wrong_part(site,
+                                       ".tumble",
+                                       node,
+                                       mri_config_types[MRI_TYPE_WINDOW].hint,
+                                       "there is no such option; allowed here: size, offset");
         }
     }
     if (!sized)
-        return mri_wrong_part(site,
-                              ".tumble.size",
-                              map,
-                              mri_types[MRI_TYPE_WINDOW].hint,
-                              "is missing; allowed: 1s to 366d");
+        return mri_config_wrong_part(site,
+                                     ".tumble.size",
+                                     map,
+                                     mri_config_types[MRI_TYPE_WINDOW].hint,
+                                     "is missing; allowed: 1s to 366d");
     if (ok && offset && rollup->offset_s >= rollup->size_s)
-        return mri_wrong_part(site,
-                              ".tumble.offset",
-                              offset,
-                              "take the rest after whole windows",
-                              "\"%s\" is not below the size of the window",
-                              offset->raw);
+        return mri_config_wrong_part(site,
+                                     ".tumble.offset",
+                                     offset,
+                                     "take the rest after whole windows",
+                                     "\"%s\" is not below the size of the window",
+                                     offset->raw);
     return ok;
 }
 
@@ -158,16 +159,16 @@ set_tumble(const struct mri_site *site, struct mri_node *node)
 }
 
 bool
-mri_set_window(struct mri_site *site)
+mri_config_set_window(struct mri_site *site)
 {
     struct mri_node *node = site->node;
-    if (node->kind == MRI_SCALAR && !mri_is_null(node))
+    if (node->kind == MRI_SCALAR && !mri_config_is_null(node))
         return report_window(site, node, node->raw);
     if (node->kind != MRI_MAP || node->count != 1)
-        return mri_wrong(site,
-                         node,
-                         mri_types[MRI_TYPE_WINDOW].hint,
-                         "one kind of window is needed; allowed: {tumble: size}");
+        return mri_config_wrong(site,
+                                node,
+                                mri_config_types[MRI_TYPE_WINDOW].hint,
+                                "one kind of window is needed; allowed: {tumble: size}");
     if (strcmp(node->first->key, "tumble") != 0)
         return report_window(site, node->first, node->first->key);
     return set_tumble(site, node->first);

@@ -13,7 +13,7 @@
 static const struct mri_seen *
 seen(const struct mri_draft *draft, const char *path)
 {
-    return &draft->seen[mri_option_at(path) - mri_options];
+    return &draft->seen[mri_config_option_at(path) - mri_config_options];
 }
 
 static void clash(struct mri_draft *draft,
@@ -33,7 +33,7 @@ clash(struct mri_draft *draft,
 {
     va_list args;
     va_start(args, format);
-    if (!mri_mistakes_vadd(draft->mistakes, line, path, hint, format, args))
+    if (!mri_config_mistakes_vadd(draft->mistakes, line, path, hint, format, args))
         draft->nomem = true;
     va_end(args);
 }
@@ -44,7 +44,7 @@ bound_by(
     struct mri_draft *draft, const char *path, int64_t *value, const char *other, int64_t share)
 {
     const struct mri_seen *own = seen(draft, path), *theirs = seen(draft, other);
-    const struct mri_option *base = mri_option_at(other);
+    const struct mri_option *base = mri_config_option_at(other);
     int64_t limit = *(const int64_t *)(const void *)((const char *)draft + base->field) / share;
     char have[32], most[32], hint[160], part[32] = "";
     if (own->state == MRI_BAD || theirs->state == MRI_BAD || *value <= limit)
@@ -54,15 +54,15 @@ bound_by(
         return;
     }
     if (share > 1)
-        mri_cut(part, sizeof part, "1/%d of ", (int)share);
-    mri_cut(hint, sizeof hint, "lower %s or raise %s", path, other);
+        mri_config_cut(part, sizeof part, "1/%d of ", (int)share);
+    mri_config_cut(hint, sizeof hint, "lower %s or raise %s", path, other);
     clash(draft,
           own->line,
           path,
           hint,
           "%s is above %s, which is %s%s",
-          mri_print_size(*value, have, sizeof have),
-          mri_print_size(limit, most, sizeof most),
+          mri_config_print_size(*value, have, sizeof have),
+          mri_config_print_size(limit, most, sizeof most),
           part,
           other);
 }
@@ -92,8 +92,8 @@ claim(struct mri_draft *draft,
     if (!name || names->count == NAMES_MAX)
         return; /* a name that is missing or bad was reported */
     struct named *mine = &names->items[names->count];
-    mri_cut(mine->name, sizeof mine->name, "%s%s", name, suffix);
-    mri_cut(mine->owner, sizeof mine->owner, "%s", owner);
+    mri_config_cut(mine->name, sizeof mine->name, "%s%s", name, suffix);
+    mri_config_cut(mine->owner, sizeof mine->owner, "%s", owner);
     mine->line = line;
     for (uint32_t i = 0; i < names->count; i++) {
         if (strcmp(names->items[i].name, mine->name) != 0)
@@ -115,7 +115,7 @@ claim_rollup(struct mri_draft *draft, struct names *names, uint32_t index)
 {
     const struct mr_rollup_spec *rollup = &draft->config.rollups[index];
     char owner[48];
-    mri_cut(owner, sizeof owner, "rollups[%u].table", index);
+    mri_config_cut(owner, sizeof owner, "rollups[%u].table", index);
     claim(draft, names, rollup->table, "", owner, rollup->line);
 }
 
@@ -124,7 +124,7 @@ claim_views(struct mri_draft *draft, struct names *names, uint32_t index)
 {
     const struct mr_rollup_spec *rollup = &draft->config.rollups[index];
     char owner[48];
-    mri_cut(owner, sizeof owner, "the views of rollups[%u].table", index);
+    mri_config_cut(owner, sizeof owner, "the views of rollups[%u].table", index);
     claim(draft, names, rollup->table, "_view", owner, rollup->line);
     claim(draft, names, rollup->table, "_final", owner, rollup->line);
 }
@@ -171,7 +171,7 @@ report_column(struct mri_draft *draft,
               const char *other)
 {
     char path[MRI_PATH];
-    mri_cut(path, sizeof path, "rollups[%u].measures.%s", index, measure->name);
+    mri_config_cut(path, sizeof path, "rollups[%u].measures.%s", index, measure->name);
     clash(draft,
           measure->line,
           path,
@@ -226,24 +226,24 @@ name_quarantine(struct mri_draft *draft)
     if (config->quarantine.table || !config->detail.table ||
         seen(draft, "quarantine.table")->state == MRI_BAD)
         return;
-    mri_cut(name, sizeof name, "%s_quarantine", config->detail.table);
-    if (!mri_is_identifier(name))
+    mri_config_cut(name, sizeof name, "%s_quarantine", config->detail.table);
+    if (!mri_config_is_identifier(name))
         clash(draft,
               seen(draft, "detail.table")->line,
               "detail.table",
               "shorten detail.table, or set quarantine.table",
               "\"%s\", the default of quarantine.table, is longer than 64 characters",
               name);
-    config->quarantine.table = mri_copy(draft, name);
+    config->quarantine.table = mri_config_copy(draft, name);
 }
 
 void
-mri_rules(struct mri_draft *draft)
+mri_config_rules(struct mri_draft *draft)
 {
     struct mr_config *config = &draft->config;
     name_quarantine(draft);
     if (!config->starrocks.password)
-        config->starrocks.password = mri_copy(draft, "");
+        config->starrocks.password = mri_config_copy(draft, "");
     for (uint32_t i = 0; i < config->rollup_count; i++)
         if (config->rollups[i].max_keys == 0)
             config->rollups[i].max_keys = draft->max_keys;

@@ -19,21 +19,21 @@ static const char *const secret_properties[] = {
 };
 
 const char *
-mri_kind_name(const struct mri_node *node)
+mri_config_kind_name(const struct mri_node *node)
 {
     static const char *const names[] = {"a single value", "a list", "a map"};
     return names[node->kind];
 }
 
 bool
-mri_is_null(const struct mri_node *node)
+mri_config_is_null(const struct mri_node *node)
 {
     return node->kind == MRI_SCALAR && node->plain &&
            (node->raw[0] == '\0' || strcmp(node->raw, "~") == 0 || strcmp(node->raw, "null") == 0);
 }
 
 char *
-mri_copy(struct mri_draft *draft, const char *text)
+mri_config_copy(struct mri_draft *draft, const char *text)
 {
     char *copy = strdup(text);
     if (!copy)
@@ -55,7 +55,7 @@ is_secret(const struct mri_site *site, const struct mri_node *node)
 }
 
 const char *
-mri_show(const struct mri_site *site, const struct mri_node *node, char *out, size_t size)
+mri_config_show(const struct mri_site *site, const struct mri_node *node, char *out, size_t size)
 {
     /* Whoever writes a password into an address must not find it in a log. */
     if (is_secret(site, node) || site->option->type == MRI_TYPE_PROPERTY ||
@@ -90,19 +90,19 @@ variable(const struct mri_site *site,
 {
     char text[128];
     if (name.len >= sizeof text) {
-        mri_wrong_part(site, part, node, "shorten it", "the name of a variable is too long");
+        mri_config_wrong_part(site, part, node, "shorten it", "the name of a variable is too long");
         return NULL;
     }
     memcpy(text, name.p, name.len);
     text[name.len] = '\0';
     const char *value = getenv(text);
     if (!value)
-        mri_wrong_part(site,
-                       part,
-                       node,
-                       "set it, or write $${ for ${ itself",
-                       "the environment variable %s is not set",
-                       text);
+        mri_config_wrong_part(site,
+                              part,
+                              node,
+                              "set it, or write $${ for ${ itself",
+                              "the environment variable %s is not set",
+                              text);
     return value;
 }
 
@@ -128,11 +128,11 @@ next_piece(const struct mri_site *site,
     }
     size_t name = reference(p);
     if (name == 0)
-        return mri_wrong_part(site,
-                              part,
-                              node,
-                              "write ${VARIABLE}, or $${ for ${ itself",
-                              "${ is not followed by the name of a variable and }");
+        return mri_config_wrong_part(site,
+                                     part,
+                                     node,
+                                     "write ${VARIABLE}, or $${ for ${ itself",
+                                     "${ is not followed by the name of a variable and }");
     const char *value = variable(site, part, node, (struct mr_slice){p + 2, name});
     if (!value)
         return false;
@@ -152,11 +152,11 @@ expand(const struct mri_site *site, const char *part, const struct mri_node *nod
         if (!next_piece(site, part, node, &at, &piece))
             return NULL;
     if (need > MRI_SECRET_MAX) {
-        mri_wrong_part(site,
-                       part,
-                       node,
-                       "no option needs that much",
-                       "longer than 64 KiB once its variables are replaced");
+        mri_config_wrong_part(site,
+                              part,
+                              node,
+                              "no option needs that much",
+                              "longer than 64 KiB once its variables are replaced");
         return NULL;
     }
     char *value = malloc(need + 1);
@@ -230,11 +230,11 @@ from_file(const struct mri_site *site,
 {
     const char *path = named + strlen("file:");
     if (path[0] != '/') {
-        mri_wrong_part(site,
-                       part,
-                       node,
-                       "write file:/absolute/path, or take a variable: ${NAME}",
-                       "file: is not followed by an absolute path");
+        mri_config_wrong_part(site,
+                              part,
+                              node,
+                              "write file:/absolute/path, or take a variable: ${NAME}",
+                              "file: is not followed by an absolute path");
         return NULL;
     }
     char *value = calloc(1, MRI_SECRET_MAX + 2);
@@ -246,13 +246,13 @@ from_file(const struct mri_site *site,
     if (len < 0 || memchr(value, '\0', (size_t)len)) {
         char shown[MRI_SHOWN];
         mr_text_quote(shown, sizeof shown, path, strlen(path));
-        mri_wrong_part(site,
-                       part,
-                       node,
-                       "a readable regular file of at most 64 KiB is needed",
-                       "the file \"%s\" cannot be used: %s",
-                       shown,
-                       len < 0 ? strerrordesc_np(errno) : "it holds a NUL byte");
+        mri_config_wrong_part(site,
+                              part,
+                              node,
+                              "a readable regular file of at most 64 KiB is needed",
+                              "the file \"%s\" cannot be used: %s",
+                              shown,
+                              len < 0 ? strerrordesc_np(errno) : "it holds a NUL byte");
         explicit_bzero(value, MRI_SECRET_MAX + 2);
         free(value);
         return NULL;
@@ -265,20 +265,25 @@ from_file(const struct mri_site *site,
 static bool
 check_form(const struct mri_site *site, const char *part, const struct mri_node *node)
 {
-    const char *hint = mri_types[site->option->type].hint;
+    const char *hint = mri_config_types[site->option->type].hint;
     char allowed[128];
     if (node->kind != MRI_SCALAR)
-        return mri_wrong_part(
-            site, part, node, hint, "is %s; a single value is allowed here", mri_kind_name(node));
-    if (mri_is_null(node))
-        return mri_wrong_part(site,
-                              part,
-                              node,
-                              hint,
-                              "has no value; allowed: %s",
-                              mri_allowed(site->option, allowed, sizeof allowed));
+        return mri_config_wrong_part(site,
+                                     part,
+                                     node,
+                                     hint,
+                                     "is %s; a single value is allowed here",
+                                     mri_config_kind_name(node));
+    if (mri_config_is_null(node))
+        return mri_config_wrong_part(site,
+                                     part,
+                                     node,
+                                     hint,
+                                     "has no value; allowed: %s",
+                                     mri_config_allowed(site->option, allowed, sizeof allowed));
     if (strlen(node->raw) != node->raw_len)
-        return mri_wrong_part(site, part, node, "remove \\0", "the value holds a NUL character");
+        return mri_config_wrong_part(
+            site, part, node, "remove \\0", "the value holds a NUL character");
     return true;
 }
 
@@ -292,7 +297,7 @@ has_control(const char *text)
 }
 
 const char *
-mri_scalar(const struct mri_site *site, const char *part, struct mri_node *node)
+mri_config_scalar(const struct mri_site *site, const char *part, struct mri_node *node)
 {
     if (node->value)
         return node->value;
@@ -309,11 +314,11 @@ mri_scalar(const struct mri_site *site, const char *part, struct mri_node *node)
     node->value = value;
     /* librdkafka takes certificates, which have many lines. */
     if (has_control(value) && site->option->type != MRI_TYPE_PROPERTY) {
-        mri_wrong_part(site,
-                       part,
-                       node,
-                       "remove line ends, tabs and the like",
-                       "the value holds a control character");
+        mri_config_wrong_part(site,
+                              part,
+                              node,
+                              "remove line ends, tabs and the like",
+                              "the value holds a control character");
         return NULL;
     }
     return value;

@@ -26,7 +26,7 @@ fail(struct build *build, uint32_t line, const char *hint, const char *format, .
 {
     va_list args;
     va_start(args, format);
-    if (!mri_mistakes_vadd(build->draft->mistakes, line, "", hint, format, args))
+    if (!mri_config_mistakes_vadd(build->draft->mistakes, line, "", hint, format, args))
         build->draft->nomem = true;
     va_end(args);
     return false;
@@ -271,7 +271,7 @@ read_events(struct build *build, yaml_parser_t *parser)
 }
 
 bool
-mri_tree_build(struct mri_draft *draft, const char *text, size_t len, struct mri_tree *tree)
+mri_config_tree_build(struct mri_draft *draft, const char *text, size_t len, struct mri_tree *tree)
 {
     struct build build = {.draft = draft, .tree = tree};
     yaml_parser_t parser;
@@ -298,7 +298,7 @@ wipe(char *text, size_t len)
 }
 
 void
-mri_tree_fini(struct mri_tree *tree)
+mri_config_tree_fini(struct mri_tree *tree)
 {
     struct mri_node *node = tree->youngest;
     while (node) {

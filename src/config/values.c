@@ -11,15 +11,15 @@
 static bool
 wrong_value(const struct mri_site *site)
 {
-    const struct mri_type *type = &mri_types[site->option->type];
+    const struct mri_type *type = &mri_config_types[site->option->type];
     char shown[MRI_SHOWN], allowed[128];
-    return mri_wrong(site,
-                     site->node,
-                     type->hint,
-                     "%s is not %s; allowed: %s",
-                     mri_show(site, site->node, shown, sizeof shown),
-                     type->word,
-                     mri_allowed(site->option, allowed, sizeof allowed));
+    return mri_config_wrong(site,
+                            site->node,
+                            type->hint,
+                            "%s is not %s; allowed: %s",
+                            mri_config_show(site, site->node, shown, sizeof shown),
+                            type->word,
+                            mri_config_allowed(site->option, allowed, sizeof allowed));
 }
 
 /* 512MB is read by everybody as something else. */
@@ -30,30 +30,30 @@ number_hint(const struct mri_site *site, const char *text)
     if (site->option->type == MRI_TYPE_SIZE && digits > 0 && strlen(text + digits) <= 2 &&
         strpbrk(text + digits, "kKmMgGtT") == text + digits)
         return "units are powers of 1024: write KiB, MiB, GiB or TiB";
-    return mri_types[site->option->type].hint;
+    return mri_config_types[site->option->type].hint;
 }
 
 bool
-mri_set_number(struct mri_site *site)
+mri_config_set_number(struct mri_site *site)
 {
-    const struct mri_type *type = &mri_types[site->option->type];
-    const char *text = mri_scalar(site, "", site->node);
+    const struct mri_type *type = &mri_config_types[site->option->type];
+    const char *text = mri_config_scalar(site, "", site->node);
     char shown[MRI_SHOWN], allowed[128];
     int64_t value;
     if (!text)
         return false;
-    mri_show(site, site->node, shown, sizeof shown);
-    mri_allowed(site->option, allowed, sizeof allowed);
+    mri_config_show(site, site->node, shown, sizeof shown);
+    mri_config_allowed(site->option, allowed, sizeof allowed);
     if (!type->read(text, &value))
-        return mri_wrong(site,
-                         site->node,
-                         number_hint(site, text),
-                         "%s is not %s; allowed: %s",
-                         shown,
-                         type->word,
-                         allowed);
+        return mri_config_wrong(site,
+                                site->node,
+                                number_hint(site, text),
+                                "%s is not %s; allowed: %s",
+                                shown,
+                                type->word,
+                                allowed);
     if (value < site->option->min || value > site->option->max)
-        return mri_wrong(
+        return mri_config_wrong(
             site, site->node, type->hint, "%s is out of range; allowed: %s", shown, allowed);
     *(int64_t *)site->field = value;
     return true;
@@ -65,43 +65,44 @@ put_text(const struct mri_site *site, const char *text)
 {
     char **field = site->field;
     MR_INSIST(*field == NULL);
-    *field = mri_copy(site->draft, text);
+    *field = mri_config_copy(site->draft, text);
     return *field != NULL;
 }
 
 bool
-mri_set_name(struct mri_site *site)
+mri_config_set_name(struct mri_site *site)
 {
-    const char *text = mri_scalar(site, "", site->node);
+    const char *text = mri_config_scalar(site, "", site->node);
     if (!text)
         return false;
-    if (!mri_is_identifier(text) || strlen(text) > (size_t)site->option->max || text[0] == '_')
+    if (!mri_config_is_identifier(text) || strlen(text) > (size_t)site->option->max ||
+        text[0] == '_')
         return wrong_value(site);
     return put_text(site, text);
 }
 
 bool
-mri_set_text(struct mri_site *site)
+mri_config_set_text(struct mri_site *site)
 {
-    const char *text = mri_scalar(site, "", site->node);
+    const char *text = mri_config_scalar(site, "", site->node);
     if (!text)
         return false;
     if (text[0] == '\0')
-        return mri_wrong(site,
-                         site->node,
-                         mri_types[site->option->type].hint,
-                         "the value is empty; allowed: any text");
+        return mri_config_wrong(site,
+                                site->node,
+                                mri_config_types[site->option->type].hint,
+                                "the value is empty; allowed: any text");
     if (strlen(text) > (size_t)site->option->max)
-        return mri_wrong(
+        return mri_config_wrong(
             site, site->node, "shorten it", "longer than %lld bytes", (long long)site->option->max);
     return put_text(site, text);
 }
 
 /* Basic authentication ends the user at the first colon. */
 bool
-mri_set_user(struct mri_site *site)
+mri_config_set_user(struct mri_site *site)
 {
-    const char *text = mri_scalar(site, "", site->node);
+    const char *text = mri_config_scalar(site, "", site->node);
     if (!text)
         return false;
     if (text[0] == '\0' || strchr(text, ':') || strlen(text) > (size_t)site->option->max)
@@ -110,28 +111,28 @@ mri_set_user(struct mri_site *site)
 }
 
 bool
-mri_set_secret(struct mri_site *site)
+mri_config_set_secret(struct mri_site *site)
 {
-    const char *text = mri_scalar(site, "", site->node);
+    const char *text = mri_config_scalar(site, "", site->node);
     return text && put_text(site, text);
 }
 
 bool
-mri_set_field(struct mri_site *site)
+mri_config_set_field(struct mri_site *site)
 {
-    const char *text = mri_scalar(site, "", site->node);
+    const char *text = mri_config_scalar(site, "", site->node);
     if (!text)
         return false;
-    return mri_is_field(text) ? put_text(site, text) : wrong_value(site);
+    return mri_config_is_field(text) ? put_text(site, text) : wrong_value(site);
 }
 
 bool
-mri_set_table(struct mri_site *site)
+mri_config_set_table(struct mri_site *site)
 {
-    const char *text = mri_scalar(site, "", site->node);
+    const char *text = mri_config_scalar(site, "", site->node);
     if (!text)
         return false;
-    return mri_is_identifier(text) ? put_text(site, text) : wrong_value(site);
+    return mri_config_is_identifier(text) ? put_text(site, text) : wrong_value(site);
 }
 
 /* One broker: [protocol://]host[:port]; librdkafka says the rest when it connects. */
@@ -142,14 +143,15 @@ is_broker(const char *text)
     const char *host = scheme ? scheme + 3 : text;
     struct mr_slice name;
     uint16_t port;
-    return mri_read_endpoint(host, &name, &port) ? port > 0 : mri_is_host(mr_slice_of(host));
+    return mri_config_read_endpoint(host, &name, &port) ? port > 0
+                                                        : mri_config_is_host(mr_slice_of(host));
 }
 
 bool
-mri_set_brokers(struct mri_site *site)
+mri_config_set_brokers(struct mri_site *site)
 {
-    const char *text = mri_scalar(site, "", site->node);
-    char *copy = text ? mri_copy(site->draft, text) : NULL;
+    const char *text = mri_config_scalar(site, "", site->node);
+    char *copy = text ? mri_config_copy(site->draft, text) : NULL;
     char *rest = copy, *broker;
     bool ok = copy && *copy;
     if (!copy)
@@ -161,17 +163,17 @@ mri_set_brokers(struct mri_site *site)
 }
 
 bool
-mri_set_start(struct mri_site *site)
+mri_config_set_start(struct mri_site *site)
 {
     struct mr_config *config = &site->draft->config;
-    const char *text = mri_scalar(site, "", site->node);
+    const char *text = mri_config_scalar(site, "", site->node);
     if (!text)
         return false;
     if (strcmp(text, "earliest") == 0)
         config->kafka.start = MR_START_EARLIEST;
     else if (strcmp(text, "latest") == 0)
         config->kafka.start = MR_START_LATEST;
-    else if (mri_read_time(text, &config->kafka.start_time_ms))
+    else if (mri_config_read_time(text, &config->kafka.start_time_ms))
         config->kafka.start = MR_START_TIME;
     else
         return wrong_value(site);
@@ -189,30 +191,30 @@ put_host(const struct mri_site *site, struct mr_slice host)
 }
 
 bool
-mri_set_mysql(struct mri_site *site)
+mri_config_set_mysql(struct mri_site *site)
 {
-    const char *text = mri_scalar(site, "", site->node);
+    const char *text = mri_config_scalar(site, "", site->node);
     struct mr_slice host;
     uint16_t port;
     if (!text)
         return false;
-    if (!mri_read_endpoint(text, &host, &port) || port == 0)
+    if (!mri_config_read_endpoint(text, &host, &port) || port == 0)
         return wrong_value(site);
     site->draft->config.starrocks.mysql_port = port;
     return put_host(site, host);
 }
 
 bool
-mri_set_listen(struct mri_site *site)
+mri_config_set_listen(struct mri_site *site)
 {
-    const char *text = mri_scalar(site, "", site->node);
+    const char *text = mri_config_scalar(site, "", site->node);
     struct mr_slice host;
     uint16_t port;
     if (!text)
         return false;
     if (strcmp(text, "off") == 0)
         return true; /* no host: no server */
-    if (!mri_read_endpoint(text, &host, &port))
+    if (!mri_config_read_endpoint(text, &host, &port))
         return wrong_value(site);
     site->draft->config.status.port = port;
     return put_host(site, host);
@@ -222,29 +224,29 @@ mri_set_listen(struct mri_site *site)
 static int
 pick_word(const struct mri_site *site, const char *const *words, uint32_t count)
 {
-    const struct mri_type *type = &mri_types[site->option->type];
-    const char *text = mri_scalar(site, "", site->node);
+    const struct mri_type *type = &mri_config_types[site->option->type];
+    const char *text = mri_config_scalar(site, "", site->node);
     char shown[MRI_SHOWN], hint[64];
     if (!text)
         return -1;
     for (uint32_t i = 0; i < count; i++)
         if (strcmp(text, words[i]) == 0)
             return (int)i;
-    const char *closest = mri_closest(text, words, count);
+    const char *closest = mr_text_closest(text, words, count);
     if (closest)
         snprintf(hint, sizeof hint, "did you mean \"%s\"?", closest);
-    (void)mri_wrong(site,
-                    site->node,
-                    closest ? hint : type->hint,
-                    "%s is not %s; allowed: %s",
-                    mri_show(site, site->node, shown, sizeof shown),
-                    type->word,
-                    type->allowed);
+    (void)mri_config_wrong(site,
+                           site->node,
+                           closest ? hint : type->hint,
+                           "%s is not %s; allowed: %s",
+                           mri_config_show(site, site->node, shown, sizeof shown),
+                           type->word,
+                           type->allowed);
     return -1;
 }
 
 bool
-mri_set_level(struct mri_site *site)
+mri_config_set_level(struct mri_site *site)
 {
     static const char *const words[] = {"error", "warn", "info", "debug"};
     int index = pick_word(site, words, MR_ARRAY_LEN(words));
@@ -254,7 +256,7 @@ mri_set_level(struct mri_site *site)
 }
 
 bool
-mri_set_format(struct mri_site *site)
+mri_config_set_format(struct mri_site *site)
 {
     static const char *const words[] = {"text", "json"};
     int index = pick_word(site, words, MR_ARRAY_LEN(words));

@@ -63,3 +63,8 @@ mr_text_quote(char *out, size_t out_size, const void *bytes, size_t len);
 /* Edit distance (Levenshtein), for "did you mean"; stops counting at limit. */
 unsigned
 mr_text_distance(const char *a, const char *b, unsigned limit);
+
+/* The word among count words that is closest to word, for "did you mean"; NULL when none is close:
+ * one edit for words of up to four letters, two for longer ones. */
+const char *
+mr_text_closest(const char *word, const char *const *words, size_t count);

@@ -1,0 +1,118 @@
+/* millrace check FILE: every mistake at once; --live also asks Kafka and StarRocks. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "commands_priv.h"
+#include "millrace/commands.h"
+#include "millrace/consume.h"
+#include "millrace/load.h"
+#include "millrace/verify.h"
+
+#define LIVE_TIMEOUT_MS 10000
+
+static enum mr_rc
+check(const struct mr_config *config, const struct mr_plan *plan)
+{
+    const struct mr_layout *layout = mr_plan_layout(plan);
+    printf("%s: ok: pipeline %s, %" PRIu32 " topics, %" PRIu32 " columns in %s, %" PRIu32
+           " rollups\n",
+           config->file,
+           config->pipeline,
+           layout->topic_count,
+           layout->column_count,
+           layout->detail_table,
+           layout->rollup_count);
+    return MR_OK;
+}
+
+/* One line a question, with the hint where the answer is no. */
+static enum mr_rc
+say(const char *question, enum mr_rc rc, const struct mr_error *error)
+{
+    if (rc == MR_OK) {
+        printf("ok      %s\n", question);
+        return rc;
+    }
+    printf("FAILED  %s: %s\n", question, error->text[0] ? error->text : mr_rc_text(rc));
+    const char *hint = error->hint[0] ? error->hint : mr_rc_hint(rc);
+    if (hint[0])
+        printf("        HINT: %s\n", hint);
+    return rc;
+}
+
+/* The client is never subscribed: no partition is assigned, no group is joined. */
+static enum mr_rc
+ask_kafka(const struct mr_config *config)
+{
+    const struct mr_consumer_events none = {0};
+    struct mr_consumer *consumer = NULL;
+    struct mr_error error = {0};
+    enum mr_rc rc = mr_consumer_new(config, &none, &consumer, &error);
+    if (rc == MR_OK)
+        rc = mr_consumer_topics(consumer, LIVE_TIMEOUT_MS, &error);
+    mr_consumer_free(&consumer);
+    return say("Kafka answers and has the topics", rc, &error);
+}
+
+static enum mr_rc
+ask_tables(const struct mr_config *config, const struct mr_plan *plan)
+{
+    struct mr_sql *sql = NULL;
+    struct mr_error error = {0};
+    enum mr_rc rc = mr_sql_connect(config, &sql, &error);
+    (void)say("StarRocks answers over the MySQL protocol", rc, &error);
+    if (rc == MR_OK)
+        rc = say("the tables are there and fit",
+                 mr_ddl_check(sql, config, mr_plan_layout(plan), &error),
+                 &error);
+    mr_sql_close(&sql);
+    return rc;
+}
+
+/* A question that changes nothing: the fate of a label that no load ever has. */
+static enum mr_rc
+ask_frontend(const struct mr_config *config)
+{
+    struct mr_load_hub *hub = NULL;
+    struct mr_loader *loader = NULL;
+    struct mr_error error = {0};
+    enum mr_rc rc = mr_load_hub_new(config, &hub, &error);
+    if (rc == MR_OK)
+        rc = mr_loader_new(hub, &loader);
+    if (rc == MR_OK && mr_load_label_state(loader, "millrace-check", &error) == MR_LABEL_UNANSWERED)
+        rc = MR_STARROCKS;
+    mr_loader_free(&loader);
+    mr_load_hub_free(&hub);
+    return say("StarRocks' frontend answers over HTTP", rc, &error);
+}
+
+/* Everything is asked; the first answer that is no gives the exit code. */
+static enum mr_rc
+check_live(const struct mr_config *config, const struct mr_plan *plan)
+{
+    enum mr_rc answers[4];
+    answers[0] = check(config, plan);
+    answers[1] = ask_kafka(config);
+    answers[2] = ask_tables(config, plan);
+    answers[3] = ask_frontend(config);
+    for (unsigned i = 0; i < 4; i++)
+        if (answers[i] != MR_OK)
+            return answers[i];
+    return MR_OK;
+}
+
+int
+mr_command_check(int argc, char **argv)
+{
+    static const struct mri_file_command command = {
+        .name = "check",
+        .about =
+            "Lists every mistake in FILE, in its event schema and in its Kafka properties, each\n"
+            "with file and line, what is allowed and a hint. Exit code 2 when there is one.\n",
+        .work = check,
+        .flag = "live",
+        .flag_about = "also asks Kafka for the topics and StarRocks for the tables",
+        .flag_work = check_live,
+    };
+    return mri_commands_file(&command, argc, argv);
+}
