@@ -15,7 +15,8 @@ const struct mri_metrics_row mri_metrics_rows[MR_METRIC_COUNT] = {
 #undef X
 };
 
-/* [atomic: relaxed] One writer a value, and nobody concludes anything about other memory from it. */
+/* [atomic: relaxed] One writer a value, and nobody concludes anything about other memory from it.
+ */
 struct mr_metrics_cell {
     _Alignas(MR_CACHE_PAIR) _Atomic uint64_t values[MR_METRIC_COUNT];
 };
@@ -95,9 +96,8 @@ read_gauge(const struct mr_metrics *metrics, enum mr_metric metric)
 double
 mr_metrics_get(const struct mr_metrics *metrics, enum mr_metric metric)
 {
-    return mri_metrics_rows[metric].kind == MRI_METRICS_COUNTER
-               ? (double)sum_cells(metrics, metric)
-               : read_gauge(metrics, metric);
+    return mri_metrics_rows[metric].kind == MRI_METRICS_COUNTER ? (double)sum_cells(metrics, metric)
+                                                                : read_gauge(metrics, metric);
 }
 
 const char *
@@ -112,8 +112,8 @@ mri_metrics_first(int i)
     return i == 0 || strcmp(mri_metrics_rows[i].name, mri_metrics_rows[i - 1].name) != 0;
 }
 
-/* Microseconds are enough for every gauge. printf's %f would take the decimal point from the locale,
- * so the fraction is written as an integer. */
+/* Microseconds are enough for every gauge. printf's %f would take the decimal point from the
+ * locale, so the fraction is written as an integer. */
 static void
 add_fraction(struct mr_text *out, double value)
 {
@@ -128,8 +128,8 @@ add_fraction(struct mr_text *out, double value)
     } else {
         int64_t whole = llround(micros);
         int64_t size = whole < 0 ? -whole : whole;
-        mr_text_addf(out, "%s%" PRId64 ".%06" PRId64, whole < 0 ? "-" : "", size / 1000000,
-                     size % 1000000);
+        mr_text_addf(
+            out, "%s%" PRId64 ".%06" PRId64, whole < 0 ? "-" : "", size / 1000000, size % 1000000);
     }
 }
 

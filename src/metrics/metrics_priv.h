@@ -17,9 +17,7 @@ struct mri_metrics_row {
 extern const struct mri_metrics_row mri_metrics_rows[MR_METRIC_COUNT];
 
 /* "counter" or "gauge". */
-const char *
-mri_metrics_type(enum mri_metrics_kind kind);
+const char *mri_metrics_type(enum mri_metrics_kind kind);
 
 /* True when row i is the first of its name. */
-bool
-mri_metrics_first(int i);
+bool mri_metrics_first(int i);

@@ -1,5 +1,5 @@
-/* The listening socket is made here, not by the HTTP library, so that "port in use" is told apart from
- * other failures and port 0 can be asked back. */
+/* The listening socket is made here, not by the HTTP library, so that "port in use" is told apart
+ * from other failures and port 0 can be asked back. */
 #include "status/status_priv.h"
 
 #include <errno.h>
@@ -21,8 +21,8 @@ resolve(const char *host, uint16_t port, struct addrinfo **ret_list, struct mr_e
     snprintf(service, sizeof service, "%u", (unsigned)port);
     int code = getaddrinfo(host, service, &wanted, ret_list);
     if (code != 0) {
-        (void)mr_error_set(reterr_error, MR_CONFIG, "status.listen: \"%s\": %s", host,
-                           gai_strerror(code));
+        (void)mr_error_set(
+            reterr_error, MR_CONFIG, "status.listen: \"%s\": %s", host, gai_strerror(code));
         mr_error_hint(reterr_error, "use an address of this machine, such as 127.0.0.1:8480");
         return MR_CONFIG;
     }
@@ -32,10 +32,15 @@ resolve(const char *host, uint16_t port, struct addrinfo **ret_list, struct mr_e
 static enum mr_rc
 fail(const char *host, uint16_t port, int reason, struct mr_error *reterr_error)
 {
-    (void)mr_error_set(reterr_error, MR_SYSTEM, "status.listen: cannot listen on \"%s:%u\": %s", host,
-                       (unsigned)port, strerror(reason));
+    (void)mr_error_set(reterr_error,
+                       MR_SYSTEM,
+                       "status.listen: cannot listen on \"%s:%u\": %s",
+                       host,
+                       (unsigned)port,
+                       strerror(reason));
     if (reason == EADDRINUSE) {
-        mr_error_hint(reterr_error, "another process has this port; choose another in status.listen");
+        mr_error_hint(reterr_error,
+                      "another process has this port; choose another in status.listen");
     } else if (reason == EACCES) {
         mr_error_hint(reterr_error, "ports below 1024 need a privilege; choose a higher one");
     }
@@ -59,7 +64,8 @@ static int
 open_socket(const struct addrinfo *address)
 {
     const int on = 1;
-    int fd = socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+    int fd = socket(address->ai_family,
+                    address->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
                     address->ai_protocol);
     if (fd < 0) {
         return -1;
@@ -76,7 +82,10 @@ open_socket(const struct addrinfo *address)
 }
 
 enum mr_rc
-mri_status_listen(const char *host, uint16_t port, int *ret_socket, uint16_t *ret_port,
+mri_status_listen(const char *host,
+                  uint16_t port,
+                  int *ret_socket,
+                  uint16_t *ret_port,
                   struct mr_error *reterr_error)
 {
     struct addrinfo *list = NULL;

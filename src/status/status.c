@@ -12,9 +12,9 @@
 #include "millrace/base/log.h"
 #include "status/status_priv.h"
 
-#define CONNECTIONS 32
+#define CONNECTIONS      32
 #define CONNECTION_BYTES (64 * 1024)
-#define IDLE_SECONDS 10
+#define IDLE_SECONDS     10
 
 struct mr_status {
     struct mr_status_probes probes;   /* [const] after start */
@@ -81,8 +81,8 @@ send_text(struct MHD_Connection *connection, unsigned code, const char *type, st
     if (text->overflow) {
         code = MHD_HTTP_INTERNAL_SERVER_ERROR; /* a cut page must not look whole */
     }
-    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
-        text->len, text->p, free);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer_with_free_callback(text->len, text->p, free);
     if (!response) {
         mr_text_fini(text);
         return MHD_NO;
@@ -119,8 +119,14 @@ send_page(struct mr_status *status, struct MHD_Connection *connection, const cha
 /* The library calls once with the headers, then again with the request complete; answering at the
  * first call would close the connection instead of keeping it alive. */
 static enum MHD_Result
-answer(void *argument, struct MHD_Connection *connection, const char *path, const char *method,
-       const char *version, const char *upload, size_t *upload_size, void **request)
+answer(void *argument,
+       struct MHD_Connection *connection,
+       const char *path,
+       const char *method,
+       const char *version,
+       const char *upload,
+       size_t *upload_size,
+       void **request)
 {
     static int seen;
     struct mr_text text = {0};
@@ -157,19 +163,34 @@ start_daemon(struct mr_status *status, int listener)
     if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) {
         return NULL;
     }
-    struct MHD_Daemon *daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, answer, status,
-        MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-        MHD_OPTION_END);
+    struct MHD_Daemon *daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG,
+                                                 0,
+                                                 NULL,
+                                                 NULL,
+                                                 answer,
+                                                 status,
+                                                 MHD_OPTION_EXTERNAL_LOGGER,
+                                                 log_library,
+                                                 NULL,
+                                                 MHD_OPTION_LISTEN_SOCKET,
+                                                 listener,
+                                                 MHD_OPTION_CONNECTION_LIMIT,
+                                                 (unsigned)CONNECTIONS,
+                                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                                                 (size_t)CONNECTION_BYTES,
+                                                 MHD_OPTION_CONNECTION_TIMEOUT,
+                                                 (unsigned)IDLE_SECONDS,
+                                                 MHD_OPTION_END);
     MR_INSIST(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
     return daemon;
 }
 
 enum mr_rc
-mr_status_start(const char *host, uint16_t port, const struct mr_metrics *metrics,
-                const struct mr_status_probes *probes, struct mr_status **ret_status,
+mr_status_start(const char *host,
+                uint16_t port,
+                const struct mr_metrics *metrics,
+                const struct mr_status_probes *probes,
+                struct mr_status **ret_status,
                 struct mr_error *reterr_error)
 {
     int listener = -1;

@@ -166,10 +166,12 @@ Test(metrics, every_row_has_a_lawful_name_plain_labels_and_a_sentence)
         T_TRUE_MSG(row->name[name] == 0 && strncmp(row->name, "mr_", 3) == 0, "%s", row->name);
         T_TRUE_MSG(!*row->labels || label_is_plain(row->labels), "%s", row->labels);
         T_TRUE_MSG(help > 1 && row->help[help - 1] == '.', "%s: \"%s\"", row->name, row->help);
-        T_TRUE_MSG(row->kind != MRI_METRICS_COUNTER || strstr(row->name, "_total"), "%s", row->name);
+        T_TRUE_MSG(
+            row->kind != MRI_METRICS_COUNTER || strstr(row->name, "_total"), "%s", row->name);
         T_TRUE_MSG(i == 0 || mri_metrics_first(i) ||
                        strcmp(row->help, mri_metrics_rows[i - 1].help) == 0,
-                   "%s has two help texts", row->name);
+                   "%s has two help texts",
+                   row->name);
     }
 }
 
@@ -206,7 +208,8 @@ Test(metrics, the_list_has_one_row_a_name_with_its_label_values)
         names += mri_metrics_first(i);
     }
     T_INT_EQ(count_lines(list, "| "), names + 2);
-    T_INT_EQ(count_lines(list, "| `mr_consume_commits_total` | counter | `result`: ok, failed |"), 1);
+    T_INT_EQ(count_lines(list, "| `mr_consume_commits_total` | counter | `result`: ok, failed |"),
+             1);
     T_INT_EQ(count_lines(list, "| `mr_build_info` | gauge | `version` |"), 1);
     T_INT_EQ(count_lines(list, "| `mr_app_ready` | gauge |  |"), 1);
     free(list);

@@ -91,7 +91,10 @@ ask(const struct fixture *fixture, const char *method, const char *path)
     char request[256];
     size_t used = 0;
     int fd = connect_to(fixture);
-    snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n", method,
+    snprintf(request,
+             sizeof request,
+             "%s %s HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n",
+             method,
              path);
     send_all(fd, request);
     for (ssize_t got; (got = recv(fd, answer + used, sizeof answer - 1 - used, 0)) > 0;) {
@@ -242,7 +245,8 @@ Test(status, a_port_in_use_is_an_error_with_a_hint)
     struct mr_status_probes probes = {&fixture, refresh, ready, status_json};
     set_up(&fixture);
     uint16_t port = mr_status_port(fixture.status);
-    T_INT_EQ(mr_status_start("127.0.0.1", port, fixture.metrics, &probes, &second, &error), MR_SYSTEM);
+    T_INT_EQ(mr_status_start("127.0.0.1", port, fixture.metrics, &probes, &second, &error),
+             MR_SYSTEM);
     T_TRUE(second == NULL);
     T_TRUE_MSG(strstr(error.text, "in use") != NULL, "%s", error.text);
     T_TRUE_MSG(strstr(error.hint, "status.listen") != NULL, "%s", error.hint);
@@ -266,7 +270,9 @@ Test(status, the_first_answer_comes_within_50_ms_of_the_start)
     int64_t started = mr_clock_monotonic_ms();
     T_TRUE(starts(ask(&fixture, "GET", "/livez"), "HTTP/1.1 200 "));
     int64_t answered = mr_clock_monotonic_ms();
-    T_TRUE_MSG(answered - began <= 50, "start %d ms, answer %d ms", (int)(started - began),
+    T_TRUE_MSG(answered - began <= 50,
+               "start %d ms, answer %d ms",
+               (int)(started - began),
                (int)(answered - began));
     tear_down(&fixture);
 }
