@@ -12,6 +12,7 @@ import threading
 import duckdb
 
 from rockpool import catalog
+from rockpool.sqlfront import MACROS
 from rockpool.errors import BAD_DB, DB_EXISTS, TABLE_EXISTS, UNKNOWN_TABLE, LoadError, SqlError
 
 META = """
@@ -38,8 +39,9 @@ class Engine:
         self.alive_backends = alive_backends
         self.lock = threading.RLock()
         self.local = threading.local()
-        self.root = duckdb.connect(str(self.directory / "rockpool.duckdb"))
-        self.root.execute("SET TimeZone='UTC'; SET threads=2;")
+        options = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+        self.root = duckdb.connect(str(self.directory / "rockpool.duckdb"), config=options)
+        self.root.execute("SET GLOBAL TimeZone='UTC'; SET GLOBAL threads=2; SET GLOBAL error_on_division_by_zero=false;")
         self.root.execute(META)
         self.databases = {}
         self.tables = {}
@@ -54,6 +56,7 @@ class Engine:
         """A cursor of the calling thread's own."""
         if not hasattr(self.local, "cursor"):
             self.local.cursor = self.root.cursor()
+            self.local.cursor.execute(MACROS)
         return self.local.cursor
 
     def next_id(self, sequence="ids"):

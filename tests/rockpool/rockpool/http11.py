@@ -6,6 +6,7 @@ byte and closes; a backend sends `100 Continue` only after its header checks pas
 
 import asyncio
 import json
+import traceback
 import urllib.parse
 
 import h11
@@ -102,8 +103,11 @@ class Connection:
             return False
         try:
             response = await self.handler(Request(self, event))
-        except Disconnected:
+        except (Disconnected, Drop):
             return False
+        except Exception:  # the request fails, the server goes on; the trace says why
+            traceback.print_exc()
+            response = Response(500, "Internal Server Error", content_type="text/plain", close=True)
         await self._send(response)
         if response.close or not await self._finish_request():
             await self._linger()

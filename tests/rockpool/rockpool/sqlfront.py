@@ -1,30 +1,75 @@
 """StarRocks SQL to DuckDB SQL: parsed by sqlglot's StarRocks dialect, rewritten, written for DuckDB.
 
-Only functions of `FUNCTIONS` pass, so that nothing works here by DuckDB's grace alone.
+Only the functions of `FUNCTIONS` pass, so that nothing works here by DuckDB's grace alone.
 """
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects import DuckDB, StarRocks
 from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.annotate_types import annotate_types
+from sqlglot.optimizer.qualify import qualify
 
-from rockpool.errors import NO_DB, SYNTAX, SqlError, not_implemented
+from rockpool.errors import NO_DB, SYNTAX, UNKNOWN_VARIABLE, SqlError, not_implemented
 
-EPOCH_UNITS = ("MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
+FUNCTIONS = frozenset(
+    """
+    ABS ANY_VALUE APPROX_COUNT_DISTINCT AVG BIT_LENGTH CASE CAST CEIL CEILING CHAR_LENGTH COALESCE CONCAT CONCAT_WS
+    CONVERT_TZ COUNT CURRENT_DATE CURRENT_TIMESTAMP CURDATE DATE DATE_ADD DATE_FORMAT DATE_SUB DATE_TRUNC DATEDIFF DAY
+    DAYOFMONTH DAYOFWEEK DAYOFYEAR DENSE_RANK EXP FIRST_VALUE FLOOR GREATEST GROUP_CONCAT HEX HOUR IF IFNULL INSTR
+    ISNULL LAG LAST_DAY LAST_VALUE LEAD LEAST LEFT LENGTH LN LOCATE LOG LOWER LPAD LTRIM MAX MD5 MICROSECOND MIN MINUTE
+    MOD MONTH NOW NULLIF PI POW POWER QUARTER RANK REGEXP REGEXP_REPLACE REPEAT REPLACE REVERSE RIGHT ROUND ROW_NUMBER
+    RPAD RTRIM SECOND SIGN SPLIT_PART SQRT STARTS_WITH ENDS_WITH STDDEV STDDEV_POP STDDEV_SAMP STR_TO_DATE STRCMP
+    SUBSTR SUBSTRING SUM TIMESTAMPADD TIMESTAMPDIFF TO_BINARY TRIM TRUNCATE UNHEX UNIX_TIMESTAMP UPPER UTC_TIMESTAMP
+    VAR_POP VAR_SAMP VARIANCE VARIANCE_POP VARIANCE_SAMP WEEK YEAR JSON_QUERY GET_JSON_STRING GET_JSON_INT
+    GET_JSON_DOUBLE PARSE_JSON JSON_EXTRACT FROM_UNIXTIME VERSION CURRENT_VERSION DATABASE SCHEMA USER CURRENT_USER
+    CONNECTION_ID TO_DATE SECONDS_ADD MINUTES_ADD HOURS_ADD DAYS_ADD TIME_SLICE UUID
+    """.split()
+)
+PLAIN_NODES = (
+    exp.And, exp.Or, exp.Xor, exp.Cast, exp.TryCast, exp.Case, exp.If, exp.Coalesce, exp.TsOrDsToDate, exp.TimestampDiff,
+    exp.TimestampAdd, exp.TimestampTrunc, exp.DateTrunc, exp.DateAdd, exp.DateSub, exp.DateDiff, exp.TimeToStr,
+    exp.StrToDate, exp.StrToTime, exp.ApproxDistinct, exp.GroupConcat, exp.RegexpLike, exp.StrPosition, exp.CurrentVersion,
+    exp.Variance, exp.VariancePop, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Log, exp.CurrentDatabase,
+    exp.CurrentSchema, exp.JSONExtract, exp.Length, exp.TsOrDsToTimestamp, exp.IntDiv, exp.Exists, exp.Extract, exp.JSONExtractScalar,
+    exp.TimeSlice, exp.Substring, exp.UnixToTime, exp.SessionUser, exp.CurrentTimestamp, exp.UtcTimestamp,
+)  # fmt: skip
+ELAPSED_UNITS = ("MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
+INTEGER_TYPES = {"TINYINT", "SMALLINT", "INT", "BIGINT", "INT128"}
+MACROS = """
+CREATE OR REPLACE TEMP MACRO rp_unscaled(x) AS CAST(replace(CAST(x AS VARCHAR), '.', '') AS HUGEINT);
+CREATE OR REPLACE TEMP MACRO rp_halfup(u, v) AS
+  CASE WHEN v = 0 THEN NULL WHEN (u < 0) = (v < 0) THEN (abs(u) + abs(v) // 2) // abs(v)
+  ELSE -((abs(u) + abs(v) // 2) // abs(v)) END;
+CREATE OR REPLACE TEMP MACRO rp_point(r, scale) AS
+  CASE WHEN r < 0 THEN '-' ELSE '' END || CAST(abs(r) // (10::HUGEINT ** scale)::HUGEINT AS VARCHAR) || '.'
+  || lpad(CAST(abs(r) % (10::HUGEINT ** scale)::HUGEINT AS VARCHAR), scale, '0');
+CREATE OR REPLACE TEMP MACRO rp_length(x) AS CASE WHEN typeof(x) = 'BLOB' THEN octet_length(TRY_CAST(x AS BLOB))
+  ELSE strlen(CAST(x AS VARCHAR)) END;
+"""
 
 
-class Dialect(StarRocks):
-    """sqlglot's dialect, with DuckDB's names left alone."""
+class Context:
+    """What a statement needs of its session: names of the moment, not of the data."""
+
+    def __init__(self, engine, database, constants, variable):
+        self.engine, self.database = engine, database
+        self.constants = constants  # function name → value
+        self.variable = variable  # name → value, raises KeyError
+        self.info_tables = set()
+        self.tables = {}
 
 
 def parse(sql):
     """One SELECT-like statement as a tree."""
     try:
-        trees = [t for t in sqlglot.parse(sql, dialect=Dialect) if t is not None]
+        trees = [t for t in sqlglot.parse(sql, dialect=StarRocks) if t is not None]
     except SqlglotError as error:
         raise SqlError(f"Getting syntax error. Detail message: {_first_line(error)}", SYNTAX) from None
     if len(trees) != 1:
         raise SqlError("rockpool runs one statement a query", SYNTAX)
+    if not isinstance(trees[0], exp.Query):
+        raise not_implemented(f"the statement {sql.split()[0].upper()}")
     return trees[0]
 
 
@@ -32,69 +77,311 @@ def _first_line(error):
     return str(error).split("\n")[0]
 
 
-def to_duckdb(tree):
-    tree = tree.transform(_rewrite)
+def translate(tree, context):
+    """The DuckDB text of a parsed query."""
+    _check_functions(tree)
+    tree = _constants(tree, context)
+    _resolve(tree, context)
+    tree = _typed(tree, context)
+    tree = tree.transform(lambda node: _rewrite(node))
     return tree.sql(dialect=DuckDB)
+
+
+def _check_functions(tree):
+    for node in tree.find_all(exp.Func):
+        if isinstance(node, exp.Anonymous):
+            names = [node.name.upper()]
+        elif isinstance(node, PLAIN_NODES):
+            continue
+        else:
+            names = node.sql_names()
+        if not any(n in FUNCTIONS for n in names):
+            shown = names[0].lower()
+            raise SqlError(
+                f"Getting analyzing error. Detail message: No matching function with signature: {shown}(...) "
+                f"(or rockpool does not implement it)."
+            )
+
+
+# ---- names of the session
+
+
+def _constants(tree, context):
+    def replace(node):
+        if isinstance(node, exp.SessionParameter | exp.Parameter):
+            name = node.this.name if isinstance(node.this, exp.Expression) else str(node.this)
+            try:
+                return _literal(context.variable(name))
+            except KeyError:
+                raise SqlError(f"Unknown system variable '{name}'", UNKNOWN_VARIABLE) from None
+        name = _function_name(node)
+        if name in context.constants:
+            return _literal(context.constants[name])
+        return node
+
+    return tree.transform(replace)
+
+
+def _function_name(node):
+    if isinstance(node, exp.Anonymous):
+        return node.name.upper() if not node.expressions else None
+    if isinstance(node, exp.Column) and node.this.name.upper() in ("CURRENT_USER",) and not node.table:
+        return "CURRENT_USER"
+    if isinstance(node, exp.CurrentTimestamp | exp.CurrentDate | exp.CurrentVersion | exp.CurrentUser | exp.UtcTimestamp):
+        return node.sql_names()[0]
+    if isinstance(node, exp.CurrentDatabase | exp.CurrentSchema | exp.SessionUser):
+        return {"CURRENT_DATABASE": "DATABASE", "CURRENT_SCHEMA": "DATABASE"}.get(node.sql_names()[0], "USER")
+    return None
+
+
+def _literal(value):
+    if value is None:
+        return exp.null()
+    if isinstance(value, bool):
+        return exp.Literal.number(int(value))
+    if isinstance(value, int):
+        return exp.Literal.number(value)
+    if isinstance(value, tuple):
+        return exp.cast(exp.Literal.string(value[1]), value[0])
+    return exp.Literal.string(value)
+
+
+# ---- tables
+
+
+def _resolve(tree, context):
+    """Puts the database before every table and notes what the query reads."""
+    for table in list(tree.find_all(exp.Table)):
+        if table.name and not (not table.db and _is_cte(table)):
+            _resolve_table(table, context)
+
+
+def _is_cte(table):
+    node = table
+    while node is not None:
+        clause = node.args.get("with_") or node.args.get("with")
+        if clause is not None and any(c.alias == table.name for c in clause.expressions):
+            return True
+        node = node.parent
+    return False
+
+
+def _resolve_table(table, context):
+    if table.catalog and table.catalog != "default_catalog":
+        raise SqlError(f"Unknown catalog '{table.catalog}'")
+    database = table.db or context.database
+    if not database:
+        raise SqlError("No database selected", NO_DB)
+    name = table.name
+    if database.lower() == "information_schema":
+        context.info_tables.add(name.lower())
+        target, schema = f"info_{name.lower()}", None
+    else:
+        found = context.engine.find_table(database, name)
+        context.tables[(database, name)] = found
+        target, schema = name, exp.to_identifier(database, quoted=True)
+    if not table.alias:
+        table.set("alias", exp.TableAlias(this=exp.to_identifier(name, quoted=True)))
+    table.set("this", exp.to_identifier(target, quoted=True))
+    table.set("db", schema)
+    table.set("catalog", None)
+
+
+# ---- types: exact decimals need them
+
+
+def _typed(tree, context):
+    """Annotates the tree with types where the translation depends on them."""
+    if not any(True for _ in tree.find_all(exp.Div, exp.Avg, exp.Cast, exp.Sum)):
+        return tree
+    schema = {}
+    for (database, name), table in context.tables.items():
+        columns = {c.name: c.type.sql().replace("DATETIME", "DATETIME") for c in table.columns}
+        schema.setdefault(database, {})[name] = columns
+    options = {"schema": schema, "dialect": StarRocks}
+    try:
+        qualified = qualify(
+            tree.copy(), expand_stars=False, validate_qualify_columns=False, quote_identifiers=False,
+            expand_alias_refs=False, **options,
+        )  # fmt: skip
+        return annotate_types(qualified, **options)
+    except SqlglotError:
+        return tree
+
+
+def _kind(node):
+    """The type family of an expression: decimal, integer, float, other or None where unknown."""
+    node = node.unnest()
+    if isinstance(node, exp.Div | exp.Avg):
+        inner = node.this if isinstance(node, exp.Avg) else None
+        return _kind(inner) if inner is not None and _kind(inner) == "decimal" else _div_kind(node) if inner is None else "float"
+    if isinstance(node, exp.Neg | exp.Sum | exp.Min | exp.Max | exp.Window):
+        return _kind(node.this)
+    if isinstance(node, exp.Add | exp.Sub | exp.Mul | exp.Mod):
+        return _pair(_kind(node.this), _kind(node.expression))
+    if isinstance(node, exp.Coalesce):
+        return _kind(node.this)
+    if isinstance(node, exp.Literal) and not node.is_string:
+        return "integer" if node.name.isdigit() else "float" if "e" in node.name.lower() else "decimal"
+    kind = node.type
+    if kind is None or kind.this == exp.DataType.Type.UNKNOWN:
+        return None
+    if kind.is_type("decimal"):
+        return "decimal"
+    if kind.this in exp.DataType.INTEGER_TYPES or kind.is_type("int128"):
+        return "integer"
+    if kind.is_type("float", "double"):
+        return "float"
+    return "other"
+
+
+def _pair(left, right):
+    if "float" in (left, right) or "other" in (left, right):
+        return "float"
+    if left is None or right is None:
+        return None
+    return "decimal" if "decimal" in (left, right) else "integer"
+
+
+def _div_kind(node):
+    kind = _pair(_kind(node.this), _kind(node.expression))
+    return "float" if kind == "integer" else kind
+
+
+def _scale(node):
+    """Digits behind the point of a decimal or integer expression."""
+    node = node.unnest()
+    if isinstance(node, exp.Div):
+        return _quotient_scale(_scale(node.this))
+    if isinstance(node, exp.Avg):
+        return _quotient_scale(_scale(node.this))
+    if isinstance(node, exp.Neg | exp.Sum | exp.Min | exp.Max | exp.Window):
+        return _scale(node.this)
+    if isinstance(node, exp.Coalesce):
+        return max(_scale(e) for e in [node.this, *node.expressions])
+    if isinstance(node, exp.Add | exp.Sub):
+        return max(_scale(node.this), _scale(node.expression))
+    if isinstance(node, exp.Mul):
+        return _scale(node.this) + _scale(node.expression)
+    if isinstance(node, exp.Literal):
+        return len(node.name.partition(".")[2])
+    if _kind(node) == "integer":
+        return 0
+    if node.type is not None and len(node.type.expressions) == 2:
+        return int(node.type.expressions[1].name)
+    raise not_implemented(f"exact division of {node.sql(dialect=StarRocks)}: put a CAST(… AS DECIMAL(p,s)) around it")
+
+
+def _quotient_scale(scale):
+    """The server's rule: six digits more, at most twelve, never fewer than the dividend's."""
+    return scale + 6 if scale <= 6 else max(scale, 12)
+
+
+# ---- rewriting
 
 
 def _rewrite(node):
     if isinstance(node, exp.TimestampDiff):
         return _elapsed(node)
     if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
-        return exp.TryCast(this=node.this, to=node.args["to"])
+        return _cast(node)
+    if isinstance(node, exp.Div):
+        return _divide(node)
+    if isinstance(node, exp.Avg):
+        return _average(node)
+    if isinstance(node, exp.DateAdd | exp.DateSub | exp.TimestampAdd):
+        return _moved(node)
+    if isinstance(node, exp.Length):
+        return _call("rp_length", node.this)
+    if isinstance(node, exp.Floor | exp.Ceil) and not node.args.get("decimals"):
+        return node if isinstance(node.parent, exp.Cast) else exp.cast(node.copy(), "BIGINT")
+    if isinstance(node, exp.Anonymous):
+        return _anonymous(node)
     return node
+
+
+def _call(name, *arguments):
+    return exp.Anonymous(this=name, expressions=list(arguments))
 
 
 def _elapsed(node):
     """TIMESTAMPDIFF counts whole elapsed units, not boundaries."""
     unit = node.text("unit").upper()
-    if unit not in EPOCH_UNITS:
+    if unit not in ELAPSED_UNITS:
         raise not_implemented(f"TIMESTAMPDIFF({unit})")
-    start, end = (exp.cast(e, "TIMESTAMP") for e in (node.expression, node.this))
-    return exp.Anonymous(this="date_sub", expressions=[exp.Literal.string(unit.lower()), start, end])
+    return _call("date_sub", exp.Literal.string(unit.lower()), _moment(node.expression), _moment(node.this))
 
 
-class Scope:
-    """Finds the tables of a query and puts their database before them."""
+def _moment(node):
+    return exp.cast(node.copy(), "TIMESTAMP")
 
-    def __init__(self, engine, database):
-        self.engine, self.database = engine, database
-        self.info_tables = set()
 
-    def resolve(self, tree):
-        hidden = {cte.alias for cte in tree.find_all(exp.CTE)}
-        for table in list(tree.find_all(exp.Table)):
-            if not table.name or (not table.db and table.name in hidden):
-                continue
-            self._resolve_table(table)
-        return tree
+def _moved(node):
+    """DATE_ADD on a text works on the DATETIME it spells."""
+    if node.this.is_string or (node.this.type is not None and node.this.type.is_type(*exp.DataType.TEXT_TYPES)):
+        node.set("this", _moment(node.this))
+    return node
 
-    def _resolve_table(self, table):
-        if table.catalog and table.catalog != "default_catalog":
-            raise SqlError(f"Unknown catalog '{table.catalog}'")
-        database = table.db or self.database
-        if not database:
-            raise SqlError("No database selected", NO_DB)
-        if database.lower() == "information_schema":
-            name = table.name.lower()
-            self.info_tables.add(name)
-            found = exp.to_table(f'"info_{name}"')
-        else:
-            self.engine.find_table(database, table.name)
-            found = exp.Table(
-                this=exp.to_identifier(table.name, quoted=True), db=exp.to_identifier(database, quoted=True)
-            )
-        if not table.alias:
-            table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
-        table.set("this", found.this)
-        table.set("db", found.args.get("db"))
-        table.set("catalog", None)
+
+def _cast(node):
+    """A failed CAST is NULL; casts to integers cut the fraction off."""
+    target = node.args["to"]
+    inner = node.this
+    if target.this.name in INTEGER_TYPES and _kind(inner) in ("decimal", "float"):
+        inner = _call("trunc", inner)
+    if target.is_type("json"):
+        return _call("json", inner)
+    return exp.TryCast(this=inner, to=target)
+
+
+def _divide(node):
+    if _div_kind(node) != "decimal":
+        return node
+    left, right = _scale(node.this), _scale(node.expression)
+    divisor = node.expression
+    return _quotient(_call("rp_unscaled", node.this), left, _call("rp_unscaled", divisor), right, _quotient_scale(left))
+
+
+def _average(node):
+    if _kind(node.this) != "decimal" or isinstance(node.parent, exp.Window):
+        return node
+    scale = _scale(node.this)
+    total = _call("rp_unscaled", exp.Sum(this=node.this.copy()))
+    return _quotient(total, scale, exp.Count(this=node.this.copy()), 0, _quotient_scale(scale))
+
+
+def _quotient(over, left, under, right, scale):
+    """over/10^left ÷ under/10^right, rounded half up at `scale`, as an exact DECIMAL(38, scale)."""
+    power = exp.cast(exp.Literal.string(str(10 ** (scale - left + right))), "INT128")
+    rounded = _call("rp_halfup", exp.Mul(this=over, expression=power), under)
+    text = _call("rp_point", rounded, exp.Literal.number(scale))
+    return exp.cast(text, f"DECIMAL(38, {scale})")
+
+
+def _anonymous(node):
+    name, arguments = node.name.upper(), node.expressions
+    if name == "UNIX_TIMESTAMP" and len(arguments) == 1:
+        return exp.cast(_call("floor", _call("epoch", _moment(arguments[0]))), "BIGINT")
+    if name in ("SECONDS_ADD", "MINUTES_ADD", "HOURS_ADD", "DAYS_ADD"):
+        unit = name.split("_", maxsplit=1)[0][:-1]
+        return exp.DateAdd(this=_moment(arguments[0]), expression=arguments[1], unit=exp.var(unit))
+    if name == "GET_JSON_STRING":
+        return _call("json_extract_string", *arguments)
+    if name == "GET_JSON_INT":
+        return exp.TryCast(this=_call("json_extract_string", *arguments), to=exp.DataType.build("BIGINT"))
+    if name == "GET_JSON_DOUBLE":
+        return exp.TryCast(this=_call("json_extract_string", *arguments), to=exp.DataType.build("DOUBLE"))
+    if name == "JSON_QUERY":
+        return _call("json_extract", *arguments)
+    if name == "MICROSECOND":
+        return exp.Mod(this=_call("microsecond", *arguments), expression=exp.Literal.number(1000000))
+    return node
 
 
 def column_titles(tree):
     """The names a client sees for the select list, or None where a star hides them."""
     select = tree
-    while isinstance(select, (exp.SetOperation, exp.Subquery)):
+    while isinstance(select, exp.SetOperation | exp.Subquery):
         select = select.this
     if not isinstance(select, exp.Select):
         return None
@@ -102,8 +389,8 @@ def column_titles(tree):
     for item in select.expressions:
         if item.is_star:
             return None
-        if isinstance(item, (exp.Alias, exp.Column)):
+        if isinstance(item, exp.Alias | exp.Column):
             titles.append(item.alias_or_name)
         else:
-            titles.append(item.sql(dialect=Dialect, normalize_functions="lower"))
+            titles.append(item.sql(dialect=StarRocks, normalize_functions="lower"))
     return titles
