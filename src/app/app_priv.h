@@ -127,8 +127,8 @@ struct mr_app {
     _Atomic bool stopping;   /* [atomic: relaxed, a request that every loop polls] */
     _Atomic bool abandoning; /* [atomic: relaxed] loads still waiting give up */
     _Atomic bool built;      /* [atomic: release at the end of mr_app_new, acquire by the probes] */
-    _Atomic bool failed;     /* [atomic: release by a loader after load_error, acquire by feed] */
-    struct mr_error load_error; /* [own: the first loader that fails, then feed] */
+    _Atomic bool failed;     /* [atomic: release after failure, acquire by feed] */
+    struct mr_error failure; /* [own: the first thread that fails, then feed] */
     _Atomic bool ended;      /* [atomic: release by feed, acquire by mr_app_ended] */
     enum mr_rc end_rc;       /* [own: feed, then read after join] */
     struct mr_error end_error; /* likewise */
@@ -180,9 +180,9 @@ mri_land(struct mr_app *app, struct mr_unit *unit);
 void
 mri_land_drop_all(struct mr_app *app);
 
-/* Thread: loader. Ends the pipeline: waiting cannot mend this. The first error counts. */
+/* Thread: harvest or loader. Ends the pipeline: waiting cannot mend this. The first error counts. */
 void
-mri_land_fail(struct mr_app *app, const struct mr_load_job *job, const struct mr_load_reply *reply);
+mri_fail(struct mr_app *app, const struct mr_error *error);
 
 /* Sealed units that have not landed. */
 uint32_t

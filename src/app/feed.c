@@ -14,6 +14,7 @@
 #define REVOKE_MS 30000
 #define STATE_MS 250
 #define COMMIT_RETRY_MS 500
+#define UNCOMMITTED_MAX 4
 
 static bool
 stopping(struct mr_app *app)
@@ -64,15 +65,27 @@ cause_of_cut(const struct mr_app *app)
     return MR_METRIC_COUNT;
 }
 
-/* At most flush.depth units wait for StarRocks: beyond that the open one grows, until memory says
- * stop. */
+/* At most flush.depth units wait for StarRocks, and few for Kafka's commit: beyond that the open one
+ * grows, until memory says stop. */
+static bool
+may_cut(struct mr_app *app)
+{
+    uint32_t states[MR_UNIT_FAILED + 1];
+    pthread_mutex_lock(&app->units_lock);
+    mr_ledger_states(app->ledger, states);
+    bool may = app->units_sealed < (uint32_t)app->config->flush.depth &&
+               states[MR_UNIT_LOADED] < UNCOMMITTED_MAX;
+    pthread_mutex_unlock(&app->units_lock);
+    return may;
+}
+
 static void
 maybe_cut(struct mr_app *app)
 {
     if (!app->open)
         return;
     enum mr_metric cause = cause_of_cut(app);
-    if (cause != MR_METRIC_COUNT && mri_land_waiting(app) < (uint32_t)app->config->flush.depth)
+    if (cause != MR_METRIC_COUNT && may_cut(app))
         cut(app, cause);
 }
 
@@ -262,7 +275,7 @@ wait_for_budget(struct mr_app *app, int64_t need)
                            (long long)app->budget.limit);
         return MR_MEMORY;
     }
-    if (app->open && mri_land_waiting(app) < (uint32_t)app->config->flush.depth)
+    if (app->open && may_cut(app))
         cut(app, MR_M_CUT_MEMORY);
     enum mr_rc rc = mr_consumer_fill(app->consumer, NULL, FILL_MS, &app->end_error);
     pthread_mutex_lock(&app->units_lock);
@@ -300,10 +313,10 @@ static enum mr_rc
 feed_once(struct mr_app *app)
 {
     enum mr_rc rc = MR_OK;
-    /* Acquire: load_error; partner: the release in mri_land_fail. */
+    /* Acquire: failure; partner: the release in mri_fail. */
     if (atomic_load_explicit(&app->failed, memory_order_acquire)) {
-        app->end_error = app->load_error;
-        return MR_STARROCKS;
+        app->end_error = app->failure;
+        return app->failure.rc;
     }
     commit_ready(app);
     maybe_cut(app);

@@ -84,23 +84,40 @@ add_ledger_target(struct mr_app *app, struct mr_unit *unit)
     return rc;
 }
 
+/* The unit leaves before it reached the loaders. */
+static void
+drop_unit(struct mr_app *app, struct mr_unit *unit)
+{
+    mr_log(MR_LOG_WARN, "harvest", "unit dropped: its offsets will be read again",
+           MR_INT("unit", unit->number), MR_INT("records", unit->records));
+    pthread_mutex_lock(&app->units_lock);
+    app->units_sealed--;
+    mr_ledger_failed(app->ledger, unit->number);
+    pthread_mutex_unlock(&app->units_lock);
+    mr_metrics_add(app->harvest_cell, MR_M_UNITS_FAILED, 1);
+    mri_unit_free(app, &unit);
+}
+
 static void
 harvest_unit(struct mr_app *app, struct mr_unit *unit)
 {
     struct mr_rows *rows[MRI_MAX_WORKERS];
+    struct mr_error error;
     for (uint32_t i = 0; i < app->worker_count; i++)
         rows[i] = unit->shares[i].rows;
     enum mr_rc rc = mr_harvest_unit(app->layout, &app->budget, unit->fold, rows, app->worker_count,
                                     unit->targets, &unit->target_count);
     if (rc == MR_OK)
         rc = add_ledger_target(app, unit);
-    if (rc == MR_STOPPED) {
-        mr_log(MR_LOG_INFO, "harvest", "unit dropped: its partitions moved to another member",
-               MR_INT("unit", unit->number));
-        mri_unit_free(app, &unit);
+    if (rc != MR_OK && rc != MR_STOPPED) {
+        (void)mr_error_set(&error, rc, "unit %llu cannot be harvested: %s",
+                           (unsigned long long)unit->number, mr_rc_text(rc));
+        mri_fail(app, &error);
+    }
+    if (rc != MR_OK) {
+        drop_unit(app, unit);
         return;
     }
-    MR_INSIST(rc == MR_OK); /* memory: the budget had covered it, the system has none */
     report_fold(app, unit);
     /* The table's memory serves the next units while this one is loaded. */
     mr_fold_unit_retire(app->fold, &unit->fold);

@@ -71,14 +71,12 @@ mri_land_waiting(struct mr_app *app)
 }
 
 void
-mri_land_fail(struct mr_app *app, const struct mr_load_job *job, const struct mr_load_reply *reply)
+mri_fail(struct mr_app *app, const struct mr_error *error)
 {
     pthread_mutex_lock(&app->units_lock);
-    /* Release: load_error; partner: the acquire in feed. Under the lock, so that one loader writes. */
+    /* Release: failure; partner: the acquire in feed. Under the lock, so that one thread writes. */
     if (!atomic_load_explicit(&app->failed, memory_order_relaxed)) {
-        (void)mr_error_set(&app->load_error, MR_STARROCKS, "table \"%s\": %s", job->table,
-                           reply->message);
-        mr_error_hint(&app->load_error, "%s", reply->hint);
+        app->failure = *error;
         atomic_store_explicit(&app->failed, true, memory_order_release);
     }
     pthread_mutex_unlock(&app->units_lock);
@@ -115,6 +113,15 @@ report_rejected(struct mri_loader *loader, const struct mr_load_job *job,
            MR_STR("hint", "does the table still fit the schema? compare with millrace ddl"));
 }
 
+static void
+fail(struct mr_app *app, const struct mr_load_job *job, const struct mr_load_reply *reply)
+{
+    struct mr_error error;
+    (void)mr_error_set(&error, MR_STARROCKS, "table \"%s\": %s", job->table, reply->message);
+    mr_error_hint(&error, "%s", reply->hint);
+    mri_fail(app, &error);
+}
+
 static enum mr_outcome
 load_until_settled(struct mri_loader *loader, struct mr_unit *unit, const struct mr_load_job *job)
 {
@@ -125,7 +132,7 @@ load_until_settled(struct mri_loader *loader, struct mr_unit *unit, const struct
             return MR_OUTCOME_RETRY;
         enum mr_outcome outcome = mr_load_settled(loader->loader, job, &unit->dropped, &reply);
         if (outcome == MR_OUTCOME_FATAL)
-            mri_land_fail(loader->app, job, &reply);
+            fail(loader->app, job, &reply);
         if (outcome != MR_OUTCOME_REJECTED)
             return outcome;
         report_rejected(loader, job, &reply);

@@ -21,6 +21,10 @@ mri_unit_open(struct mr_app *app, struct mr_unit **ret_unit)
     pthread_mutex_lock(&app->units_lock);
     unit->number = mr_ledger_open(app->ledger);
     pthread_mutex_unlock(&app->units_lock);
+    if (unit->number == 0) { /* an earlier unit failed: its partitions must be read again first */
+        mri_unit_free(app, &unit);
+        return MR_STOPPED;
+    }
     unit->opened_ms = mr_clock_monotonic_ms();
     unit->newest_event_us = INT64_MIN;
     atomic_init(&unit->in_flight, 1);

@@ -26,6 +26,7 @@ span_of(struct mri_share *share, const struct mr_record *record, struct mr_span 
     }
     struct mr_span *span = &share->spans[share->count++];
     *span = (struct mr_span){.topic = record->topic, .partition = record->partition,
+                             .start = record->offset, .end = record->offset,
                              .event_time_us = INT64_MIN};
     return span;
 }
@@ -37,6 +38,8 @@ take_record(struct mri_worker *worker, struct mri_share *share, const struct mr_
 {
     struct mr_reject_info info;
     span->totals.consumed++;
+    span->start = record->offset < span->start ? record->offset : span->start;
+    span->end = record->offset + 1 > span->end ? record->offset + 1 : span->end;
     if (!record->value) {
         span->totals.tombstones++;
         mr_metrics_add(worker->cell, MR_M_TOMBSTONES, 1);
