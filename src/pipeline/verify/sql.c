@@ -121,17 +121,20 @@ static const struct explanation explanations[] = {
     {CR_UNKNOWN_HOST, MR_STARROCKS, "does the host name in sink.starrocks.mysql resolve?"},
     {CR_VERSION_ERROR,
      MR_STARROCKS,
-     "sink.starrocks.mysql must name the MySQL port (usually 9030), not the HTTP port"},
+     "sink.starrocks.mysql must name the MySQL port (usually 9030), not an HTTP port"},
     {CR_SERVER_LOST,
      MR_STARROCKS,
      "the FE went away or did not answer in time; look at its log, or raise the load timeout"},
     {CR_SERVER_GONE_ERROR, MR_STARROCKS, "the FE closed the connection; look at its log"},
 };
 
-/* Older servers answer 1064 to everything that the analyser finds; only the text tells. */
+/* Older servers answer 1064 to everything that the analyser finds, and a port that speaks another
+ * protocol looks like a lost connection; only the text tells. */
 static unsigned
 code_from_text(unsigned code, const char *message)
 {
+    if (code == CR_SERVER_LOST && strcasestr(message, "handshake"))
+        return CR_VERSION_ERROR; /* something else listens there */
     if (code != ER_PARSE_ERROR)
         return code;
     if (strcasestr(message, "unknown table"))
@@ -158,7 +161,7 @@ mri_sql_explain(unsigned code,
     mr_text_quote(quoted, sizeof quoted, message, strlen(message));
     enum mr_rc rc = mr_error_set(reterr_error,
                                  found ? found->rc : MR_STARROCKS,
-                                 "StarRocks at %s refused: %s (error %u)",
+                                 "StarRocks at %s: %s (error %u)",
                                  where,
                                  quoted,
                                  code);

@@ -314,9 +314,10 @@ take_window(void *context, const struct mri_row *row)
         note_cell(notes, layout->columns[rollup->dims[i]].name, row->cells[1 + i]);
     if (in_table == 0)
         mr_text_adds(notes, "; is not in the rollup");
-    if (in_detail == 0)
+    else if (in_detail == 0)
         mr_text_adds(notes, "; has no detail row");
-    note_parts(listing, row);
+    else
+        note_parts(listing, row);
     mr_text_adds(notes, "\n");
     listing->count++;
     return MR_OK;

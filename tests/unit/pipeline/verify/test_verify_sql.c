@@ -33,6 +33,7 @@ Test(verify_sql, errors_come_with_what_to_do)
     expect(2003, "Can't connect (111)", MR_STARROCKS, "is the FE up");
     expect(2005, "Unknown host", MR_STARROCKS, "resolve");
     expect(2013, "Lost connection", MR_STARROCKS, "did not answer in time");
+    expect(2013, "Lost connection to server at 'handshake: reading'", MR_STARROCKS, "HTTP port");
 }
 
 Test(verify_sql, older_servers_say_only_in_words_what_is_missing)
@@ -49,5 +50,5 @@ Test(verify_sql, bytes_of_a_message_cannot_break_the_line)
 {
     struct mr_error error = {0};
     T_INT_EQ(mri_sql_explain(9999, "a\nb\"", "db:9030", &error), MR_STARROCKS);
-    T_STR_EQ(error.text, "StarRocks at db:9030 refused: a\\x0Ab\\\" (error 9999)");
+    T_STR_EQ(error.text, "StarRocks at db:9030: a\\x0Ab\\\" (error 9999)");
 }
