@@ -2,8 +2,8 @@
  * wakeup).
  * A body is offered at most once an exchange. libcurl would by itself repeat a PUT whose kept-alive
  * connection died without an answer; whether that PUT was applied only its label can tell, so both
- * ways to a repetition (rewinding the body, a second connection) are refused once a byte of the body
- * was handed over. */
+ * ways to a repetition (rewinding the body, a second connection) are refused once a byte of the
+ * body was handed over. */
 #include "pipeline/load/load_priv.h"
 
 #include <stdio.h>
@@ -13,15 +13,17 @@
 
 #include "millrace/base/clock.h"
 
-#define UPLOAD_BUFFER_BYTES (2L * 1024 * 1024) /* libcurl's greatest: 1.8 times as fast as 64 KiB */
-#define CONNECTIONS_MAX     64L
+#define UPLOAD_BUFFER_BYTES                                                                        \
+    (2L * 1024 * 1024) /* libcurl's greatest: 1.8 times as fast as 64 KiB                          \
+                        */
+#define CONNECTIONS_MAX 64L
 /* How long a backend that was asked with Expect may take to say 100; libcurl's 1 s is short for one
  * under load. FEs get no body at all, so they may take as long as they need. */
-#define EXPECT_WAIT_MS      5000L
-#define IDLE_CONNECTION_S   60L /* servers and firewalls drop idle connections some time after */
+#define EXPECT_WAIT_MS    5000L
+#define IDLE_CONNECTION_S 60L /* servers and firewalls drop idle connections some time after */
 
 bool
-mri_loader_stopped(const struct mr_loader *loader)
+mri_load_stopped(const struct mr_loader *loader)
 {
     /* Partner: the release store in mr_load_stop. give_up carries no data: relaxed. */
     return atomic_load_explicit(&loader->hub->stop, memory_order_acquire) ||
@@ -123,7 +125,7 @@ open_sender(const struct mr_load_hub *hub)
 }
 
 enum mr_rc
-mri_http_open(struct mr_loader *loader)
+mri_load_http_open(struct mr_loader *loader)
 {
     loader->text.limit = MRI_REPLY_BYTES;
     loader->multi = curl_multi_init();
@@ -137,7 +139,7 @@ mri_http_open(struct mr_loader *loader)
 }
 
 void
-mri_http_close(struct mr_loader *loader)
+mri_load_http_close(struct mr_loader *loader)
 {
     curl_easy_cleanup(loader->control);
     curl_easy_cleanup(loader->sender);
@@ -169,8 +171,8 @@ set_request(CURL *easy, const struct mr_load_hub *hub, struct mri_exchange *x)
     bad |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, x->headers) != CURLE_OK;
     bad |= curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC) != CURLE_OK;
     bad |= curl_easy_setopt(easy, CURLOPT_USERNAME, x->credentials ? hub->user : NULL) != CURLE_OK;
-    bad |= curl_easy_setopt(easy, CURLOPT_PASSWORD, x->credentials ? hub->password : NULL) !=
-           CURLE_OK;
+    bad |=
+        curl_easy_setopt(easy, CURLOPT_PASSWORD, x->credentials ? hub->password : NULL) != CURLE_OK;
     bad |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, x) != CURLE_OK;
     bad |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, x) != CURLE_OK;
     bad |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->problem) != CURLE_OK;
@@ -200,7 +202,7 @@ run_handle(struct mr_loader *loader, CURL *easy, bool *ret_stopped)
             code = message->data.result;
             break;
         }
-        if (mri_loader_stopped(loader)) {
+        if (mri_load_stopped(loader)) {
             *ret_stopped = true;
             code = CURLE_ABORTED_BY_CALLBACK;
             /* Else taking the handle out waits for a name server. */
@@ -222,19 +224,19 @@ read_result(struct mr_load_hub *hub, CURL *easy, struct mri_exchange *x)
     if (curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &x->status) != CURLE_OK)
         x->status = 0;
     if (curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects > 0)
-        mri_count(&hub->counters.connects, (uint64_t)connects);
+        mri_load_count(&hub->counters.connects, (uint64_t)connects);
     if (curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &redirect) == CURLE_OK && redirect &&
         strlen(redirect) < sizeof x->redirect)
         memcpy(x->redirect, redirect, strlen(redirect) + 1);
     if (x->code != CURLE_OK && !x->problem[0])
         (void)snprintf(x->problem, sizeof x->problem, "%s", curl_easy_strerror(x->code));
     if (x->oversize)
-        (void)snprintf(x->problem, sizeof x->problem, "the reply is longer than %zu bytes",
-                       MRI_REPLY_BYTES);
+        (void)snprintf(
+            x->problem, sizeof x->problem, "the reply is longer than %zu bytes", MRI_REPLY_BYTES);
 }
 
 void
-mri_http_exchange(struct mr_loader *loader, struct mri_exchange *x)
+mri_load_http_exchange(struct mr_loader *loader, struct mri_exchange *x)
 {
     x->loader = loader;
     x->code = CURLE_FAILED_INIT;
@@ -257,15 +259,17 @@ mri_http_exchange(struct mr_loader *loader, struct mri_exchange *x)
 }
 
 bool
-mri_http_connects(struct mr_loader *loader, const struct mri_node *node, char *problem)
+mri_load_http_connects(struct mr_loader *loader, const struct mri_node *node, char *problem)
 {
     char url[MRI_HOST_BYTES + 16];
-    (void)snprintf(url, sizeof url, "http://%s:%u", node->host, node->port);
+    struct mri_exchange nothing = {.loader = loader};
     CURL *easy = open_easy(loader->hub);
     bool stopped = false;
     problem[0] = '\0';
+    (void)snprintf(url, sizeof url, "http://%s:%u", node->host, node->port);
     if (!easy || curl_easy_setopt(easy, CURLOPT_URL, url) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L) != CURLE_OK ||
+        curl_easy_setopt(easy, CURLOPT_PREREQDATA, &nothing) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, problem) != CURLE_OK) {
         curl_easy_cleanup(easy);
         (void)snprintf(problem, CURL_ERROR_SIZE, "out of memory");
@@ -274,16 +278,15 @@ mri_http_connects(struct mr_loader *loader, const struct mri_node *node, char *p
     CURLcode code = run_handle(loader, easy, &stopped);
     if (code != CURLE_OK && !problem[0])
         (void)snprintf(problem, CURL_ERROR_SIZE, "%s", curl_easy_strerror(code));
-    (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
     curl_easy_cleanup(easy);
     return code == CURLE_OK;
 }
 
 void
-mri_loader_pause(struct mr_loader *loader, int64_t ms)
+mri_load_pause(struct mr_loader *loader, int64_t ms)
 {
     int64_t end = mr_clock_monotonic_ms() + ms;
-    for (int64_t left = ms; left > 0 && !mri_loader_stopped(loader);
+    for (int64_t left = ms; left > 0 && !mri_load_stopped(loader);
          left = end - mr_clock_monotonic_ms()) {
         int slice = left < MRI_STOP_SLICE_MS ? (int)left : MRI_STOP_SLICE_MS;
         if (curl_multi_poll(loader->multi, NULL, 0, slice, NULL) != CURLM_OK)
@@ -302,7 +305,7 @@ next_random(uint64_t *state)
 }
 
 int64_t
-mri_loader_backoff_ms(struct mr_loader *loader, uint32_t failures)
+mri_load_backoff_ms(struct mr_loader *loader, uint32_t failures)
 {
     const struct mri_limits *limits = &loader->hub->limits;
     int64_t pause = limits->pause_min_ms;
@@ -322,9 +325,9 @@ mr_loader_new(struct mr_load_hub *hub, struct mr_loader **ret_loader)
     loader->hub = hub;
     if (getrandom(&loader->random, sizeof loader->random, GRND_NONBLOCK) < 0 || !loader->random)
         loader->random = (uint64_t)mr_clock_wall_us() | 1;
-    enum mr_rc rc = mri_http_open(loader);
+    enum mr_rc rc = mri_load_http_open(loader);
     if (rc != MR_OK) {
-        mri_http_close(loader);
+        mri_load_http_close(loader);
         free(loader);
         return rc;
     }
@@ -349,6 +352,6 @@ mr_loader_free(struct mr_loader **loader_p)
         link = &(*link)->next;
     *link = loader->next;
     pthread_mutex_unlock(&loader->hub->lock);
-    mri_http_close(loader);
+    mri_load_http_close(loader);
     free(loader);
 }

@@ -25,10 +25,10 @@ static enum mr_rc
 read_fes(struct mr_load_hub *hub, const struct mr_strings *fe, struct mr_error *reterr_error)
 {
     for (uint32_t i = 0; i < fe->count; i++) {
-        const char *problem = mri_node_parse(fe->items[i], MRI_FE_PORT, &hub->fes[i]);
+        const char *problem = mri_load_node_parse(fe->items[i], MRI_FE_PORT, &hub->fes[i]);
         if (problem)
-            return mr_error_set(reterr_error, MR_CONFIG, "sink.starrocks.fe: \"%s\" %s",
-                                fe->items[i], problem);
+            return mr_error_set(
+                reterr_error, MR_CONFIG, "sink.starrocks.fe: \"%s\" %s", fe->items[i], problem);
         hub->allowed[i] = hub->fes[i];
         hub->allowed[i].port = 0; /* small installations run FE and backend on one host */
     }
@@ -43,11 +43,14 @@ read_backends(struct mr_load_hub *hub, const struct mr_strings *list, struct mr_
         char url[MRI_HOST_BYTES + 16];
         int len = snprintf(url, sizeof url, "http://%s", list->items[i]);
         const char *problem = len > 0 && (size_t)len < sizeof url && !strchr(list->items[i], '/')
-                                  ? mri_node_parse(url, 0, &hub->allowed[hub->allowed_count])
+                                  ? mri_load_node_parse(url, 0, &hub->allowed[hub->allowed_count])
                                   : "is not host or host:port";
         if (problem)
-            return mr_error_set(reterr_error, MR_CONFIG, "sink.starrocks.backends: \"%s\" %s",
-                                list->items[i], problem);
+            return mr_error_set(reterr_error,
+                                MR_CONFIG,
+                                "sink.starrocks.backends: \"%s\" %s",
+                                list->items[i],
+                                problem);
         hub->allowed_count++;
     }
     return MR_OK;
@@ -79,7 +82,8 @@ fill_hub(struct mr_load_hub *hub, const struct mr_config *config, struct mr_erro
 }
 
 enum mr_rc
-mr_load_hub_new(const struct mr_config *config, struct mr_load_hub **ret_hub,
+mr_load_hub_new(const struct mr_config *config,
+                struct mr_load_hub **ret_hub,
                 struct mr_error *reterr_error)
 {
     MR_REQUIRE(config->starrocks.fe.count > 0);
@@ -124,7 +128,7 @@ mr_load_hub_free(struct mr_load_hub **hub_p)
 void
 mr_load_stop(struct mr_load_hub *hub)
 {
-    /* Partner: the acquire load in mri_loader_stopped. */
+    /* Partner: the acquire load in mri_load_stopped. */
     atomic_store_explicit(&hub->stop, true, memory_order_release);
     pthread_mutex_lock(&hub->lock);
     for (struct mr_loader *loader = hub->loaders; loader; loader = loader->next)
@@ -133,14 +137,14 @@ mr_load_stop(struct mr_load_hub *hub)
 }
 
 bool
-mri_hub_backend(struct mr_load_hub *hub, struct mri_node *ret_node)
+mri_load_hub_backend(struct mr_load_hub *hub, struct mri_node *ret_node)
 {
     int64_t now = mr_clock_monotonic_ms();
     pthread_mutex_lock(&hub->lock);
-    /* FEs hand out backends in turn, so asking goes on while each answer is news; after that now and
-     * then, for backends that joined. */
-    bool known = hub->backend_count > 0 && !hub->news &&
-                 now - hub->asked_ms < hub->limits.refresh_ms;
+    /* FEs hand out backends in turn, so asking goes on while each answer is news; after that now
+     * and then, for backends that joined. */
+    bool known =
+        hub->backend_count > 0 && !hub->news && now - hub->asked_ms < hub->limits.refresh_ms;
     if (known)
         *ret_node = hub->backends[hub->backend_next++ % hub->backend_count];
     else
@@ -151,12 +155,12 @@ mri_hub_backend(struct mr_load_hub *hub, struct mri_node *ret_node)
 }
 
 void
-mri_hub_learn(struct mr_load_hub *hub, const struct mri_node *backend)
+mri_load_hub_learn(struct mr_load_hub *hub, const struct mri_node *backend)
 {
     pthread_mutex_lock(&hub->lock);
     bool known = hub->backend_count == MRI_BACKENDS;
     for (uint32_t i = 0; i < hub->backend_count && !known; i++)
-        known = mri_node_equal(&hub->backends[i], backend);
+        known = mri_load_node_equal(&hub->backends[i], backend);
     if (!known)
         hub->backends[hub->backend_count++] = *backend;
     hub->news = !known;
@@ -164,11 +168,11 @@ mri_hub_learn(struct mr_load_hub *hub, const struct mri_node *backend)
 }
 
 void
-mri_hub_forget(struct mr_load_hub *hub, const struct mri_node *backend)
+mri_load_hub_forget(struct mr_load_hub *hub, const struct mri_node *backend)
 {
     pthread_mutex_lock(&hub->lock);
     for (uint32_t i = 0; i < hub->backend_count; i++) {
-        if (mri_node_equal(&hub->backends[i], backend)) {
+        if (mri_load_node_equal(&hub->backends[i], backend)) {
             hub->backends[i] = hub->backends[--hub->backend_count];
             break;
         }
@@ -178,7 +182,7 @@ mri_hub_forget(struct mr_load_hub *hub, const struct mri_node *backend)
 }
 
 uint32_t
-mri_hub_fe(struct mr_load_hub *hub)
+mri_load_hub_fe(struct mr_load_hub *hub)
 {
     pthread_mutex_lock(&hub->lock);
     uint32_t fe = hub->fe_current;
@@ -187,7 +191,7 @@ mri_hub_fe(struct mr_load_hub *hub)
 }
 
 void
-mri_hub_fe_failed(struct mr_load_hub *hub, uint32_t fe)
+mri_load_hub_fe_failed(struct mr_load_hub *hub, uint32_t fe)
 {
     pthread_mutex_lock(&hub->lock);
     if (hub->fe_current == fe) /* else another loader has moved on already */
@@ -196,7 +200,7 @@ mri_hub_fe_failed(struct mr_load_hub *hub, uint32_t fe)
 }
 
 uint32_t
-mri_hub_hosts(struct mr_load_hub *hub)
+mri_load_hub_hosts(struct mr_load_hub *hub)
 {
     pthread_mutex_lock(&hub->lock);
     uint32_t count = hub->fe_count + hub->backend_count;
@@ -205,17 +209,17 @@ mri_hub_hosts(struct mr_load_hub *hub)
 }
 
 void
-mri_hub_done(struct mr_load_hub *hub, const struct mr_load_job *job)
+mri_load_hub_done(struct mr_load_hub *hub, const struct mr_load_job *job)
 {
-    mri_count(&hub->counters.bytes, job->body->bytes);
-    mri_count(&hub->counters.rows, job->body->rows);
+    mri_load_count(&hub->counters.bytes, job->body->bytes);
+    mri_load_count(&hub->counters.rows, job->body->rows);
     pthread_mutex_lock(&hub->lock);
     (void)snprintf(hub->done_label, sizeof hub->done_label, "%s", job->label);
     pthread_mutex_unlock(&hub->lock);
 }
 
 void
-mri_hub_witness(struct mr_load_hub *hub, char *out)
+mri_load_hub_witness(struct mr_load_hub *hub, char *out)
 {
     pthread_mutex_lock(&hub->lock);
     memcpy(out, hub->done_label, sizeof hub->done_label);

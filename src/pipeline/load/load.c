@@ -10,7 +10,7 @@
 #include "pipeline/load/load_priv.h"
 
 bool
-mri_label_valid(const char *label)
+mri_load_label_valid(const char *label)
 {
     static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     size_t len = strlen(label);
@@ -26,7 +26,7 @@ add_all(struct curl_slist *list, const struct header *headers, size_t count)
 {
     for (size_t i = 0; i < count && list; i++) {
         if (headers[i].value)
-            list = mri_header_add(list, headers[i].name, headers[i].value);
+            list = mri_load_header_add(list, headers[i].name, headers[i].value);
     }
     return list;
 }
@@ -53,8 +53,9 @@ build_headers(const struct mr_loader *loader, const struct mr_load_job *job)
         {"merge_condition", job->merge_condition},
     };
     /* libcurl 7.88 asks before every PUT; a backend that is known needs no asking, which saves a
-     * round trip, unless the last attempt went wrong: then it may say why before the body goes out. */
-    struct curl_slist *list = loader->careful ? mri_header_add(NULL, "Expect", "100-continue")
+     * round trip, unless the last attempt went wrong: then it may say why before the body goes out.
+     */
+    struct curl_slist *list = loader->careful ? mri_load_header_add(NULL, "Expect", "100-continue")
                                               : curl_slist_append(NULL, "Expect:");
     return add_all(list, headers, MR_ARRAY_LEN(headers));
 }
@@ -67,34 +68,45 @@ judge(struct mr_loader *loader, const struct mri_exchange *x, struct mr_load_rep
     if (x->code == CURLE_OK)
         return mr_load_classify((int)x->status, body, loader->text.len, reply);
     if (!x->sent && x->status == 0)
-        return mri_reply_failed(reply, x->stopped ? MR_OUTCOME_RETRY : MR_OUTCOME_RECONNECT, x);
+        return mri_load_reply_failed(
+            reply, x->stopped ? MR_OUTCOME_RETRY : MR_OUTCOME_RECONNECT, x);
     /* A backend that refuses answers before it has read the body and closes: the rest of the body
      * then fails, and the answer, complete as only complete JSON can be parsed, still counts. */
     if (!x->oversize && x->status == 200) {
-        enum mr_outcome outcome =
-            mr_load_classify((int)x->status, body, loader->text.len, reply);
+        enum mr_outcome outcome = mr_load_classify((int)x->status, body, loader->text.len, reply);
         if (outcome != MR_OUTCOME_DONE && outcome != MR_OUTCOME_UNKNOWN)
             return outcome;
     }
-    return mri_reply_failed(reply, MR_OUTCOME_UNKNOWN, x);
+    return mri_load_reply_failed(reply, MR_OUTCOME_UNKNOWN, x);
 }
 
 static enum mr_outcome
-send_body(struct mr_loader *loader, const struct mri_node *backend, const struct mr_load_job *job,
+send_body(struct mr_loader *loader,
+          const struct mri_node *backend,
+          const struct mr_load_job *job,
           struct mr_load_reply *reply)
 {
     char url[MRI_URL_BYTES];
     if (!mri_load_url(loader->hub, backend, job->table, url, sizeof url))
-        return mri_reply_set(reply, MR_OUTCOME_FATAL, "request refused", "table name too long");
+        return mri_load_reply_set(
+            reply, MR_OUTCOME_FATAL, "request refused", "table name too long");
     struct curl_slist *headers = build_headers(loader, job);
     if (!headers)
-        return mri_reply_set(reply, MR_OUTCOME_FATAL, "request refused",
-                             "a header of table %s cannot be sent: a control character in a column "
-                             "name, or no memory", job->table);
-    struct mri_exchange x = {
-        .url = url, .headers = headers, .body = job->body, .put = true, .credentials = true,
-        .timeout_ms = loader->hub->load_timeout_s * 1000 + loader->hub->limits.body_slack_ms};
-    mri_http_exchange(loader, &x);
+        return mri_load_reply_set(
+            reply,
+            MR_OUTCOME_FATAL,
+            "request refused",
+            "a header of table %s cannot be sent: a control character in a column "
+            "name, or no memory",
+            job->table);
+    struct mri_exchange x = {.url = url,
+                             .headers = headers,
+                             .body = job->body,
+                             .put = true,
+                             .credentials = true,
+                             .timeout_ms = loader->hub->load_timeout_s * 1000 +
+                                           loader->hub->limits.body_slack_ms};
+    mri_load_http_exchange(loader, &x);
     curl_slist_free_all(headers);
     return judge(loader, &x, reply);
 }
@@ -103,36 +115,43 @@ static enum mr_outcome
 attempt(struct mr_loader *loader, const struct mr_load_job *job, struct mr_load_reply *reply)
 {
     struct mri_node backend;
-    if (mri_loader_stopped(loader))
-        return mri_reply_set(reply, MR_OUTCOME_RETRY, "stopped", "stopped before the load began");
-    if (!mri_label_valid(job->label))
-        return mri_reply_set(reply, MR_OUTCOME_FATAL, "label refused",
-                             "label \"%s\" is not of the form [-\\w]{1,128}", job->label);
-    if (!mri_hub_backend(loader->hub, &backend)) {
-        enum mr_outcome outcome = mri_redirect(loader, job->table, job->label, &backend, reply);
+    if (mri_load_stopped(loader))
+        return mri_load_reply_set(
+            reply, MR_OUTCOME_RETRY, "stopped", "stopped before the load began");
+    if (!mri_load_label_valid(job->label))
+        return mri_load_reply_set(reply,
+                                  MR_OUTCOME_FATAL,
+                                  "label refused",
+                                  "label \"%s\" is not of the form [-\\w]{1,128}",
+                                  job->label);
+    if (!mri_load_hub_backend(loader->hub, &backend)) {
+        enum mr_outcome outcome =
+            mri_load_redirect(loader, job->table, job->label, &backend, reply);
         if (outcome != MR_OUTCOME_DONE)
             return outcome;
-        mri_hub_learn(loader->hub, &backend);
+        mri_load_hub_learn(loader->hub, &backend);
     }
     enum mr_outcome outcome = send_body(loader, &backend, job, reply);
     if (outcome == MR_OUTCOME_RETRY || outcome == MR_OUTCOME_RECONNECT ||
         outcome == MR_OUTCOME_UNKNOWN)
-        mri_hub_forget(loader->hub, &backend);
+        mri_load_hub_forget(loader->hub, &backend);
     return outcome;
 }
 
 enum mr_outcome
-mr_load_once(struct mr_loader *loader, const struct mr_load_job *job, struct mr_load_reply *ret_reply)
+mr_load_once(struct mr_loader *loader,
+             const struct mr_load_job *job,
+             struct mr_load_reply *ret_reply)
 {
     MR_REQUIRE(job->body->bytes > 0); /* the server fails empty loads: do not send them */
     struct mr_load_hub *hub = loader->hub;
     int64_t begin = mr_clock_monotonic_ms();
-    mri_reply_init(ret_reply);
+    mri_load_reply_init(ret_reply);
     enum mr_outcome outcome = attempt(loader, job, ret_reply);
     ret_reply->outcome = outcome;
-    mri_count(&hub->counters.outcomes[outcome], 1);
-    mri_count(&hub->counters.attempt_us, (uint64_t)(mr_clock_monotonic_ms() - begin) * 1000);
+    mri_load_count(&hub->counters.outcomes[outcome], 1);
+    mri_load_count(&hub->counters.attempt_us, (uint64_t)(mr_clock_monotonic_ms() - begin) * 1000);
     if (outcome == MR_OUTCOME_DONE)
-        mri_hub_done(hub, job);
+        mri_load_hub_done(hub, job);
     return outcome;
 }

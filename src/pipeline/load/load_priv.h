@@ -1,5 +1,6 @@
 /* What the files of load/ share: nodes, the hub's inside, one HTTP exchange.
- * Threads: a loader and its exchanges belong to one thread; the hub is shared, its lock is a leaf. */
+ * Threads: a loader and its exchanges belong to one thread; the hub is shared, its lock is a leaf.
+ */
 #pragma once
 
 #include <curl/curl.h>
@@ -11,14 +12,14 @@
 #include "millrace/base/text.h"
 #include "millrace/load.h"
 
-#define MRI_REPLY_BYTES     ((size_t)64 * 1024)
-#define MRI_BACKENDS        256
-#define MRI_HOST_BYTES      256
-#define MRI_LABEL_BYTES     129
-#define MRI_URL_BYTES       4096
-#define MRI_FE_PORT         8030
-#define MRI_BE_PORT         8040
-#define MRI_STOP_SLICE_MS   50
+#define MRI_REPLY_BYTES   ((size_t)64 * 1024)
+#define MRI_BACKENDS      256
+#define MRI_HOST_BYTES    256
+#define MRI_LABEL_BYTES   129
+#define MRI_URL_BYTES     4096
+#define MRI_FE_PORT       8030
+#define MRI_BE_PORT       8040
+#define MRI_STOP_SLICE_MS 50
 
 /* host:port; an IPv6 host keeps its brackets. port 0 on the allow list: any. */
 struct mri_node {
@@ -42,8 +43,8 @@ struct mri_counters { /* [atomic: relaxed; plain sums, they order nothing] */
 };
 
 struct mr_load_hub {
-    struct mri_node *fes; /* [const] */
-    uint32_t fe_count;    /* [const] */
+    struct mri_node *fes;     /* [const] */
+    uint32_t fe_count;        /* [const] */
     struct mri_node *allowed; /* [const] FE hosts on any port, then sink.starrocks.backends */
     uint32_t allowed_count;   /* [const] */
     char *database;           /* [const] percent-encoded */
@@ -54,13 +55,13 @@ struct mr_load_hub {
     struct mri_counters counters;
 
     pthread_mutex_t lock;
-    struct mr_loader *loaders;               /* [lock: lock] */
-    struct mri_node backends[MRI_BACKENDS];  /* [lock: lock] */
-    uint32_t backend_count, backend_next;    /* [lock: lock] */
-    uint32_t fe_current;                     /* [lock: lock] */
-    bool news;                               /* [lock: lock] the last redirect named a new backend */
-    int64_t asked_ms;                        /* [lock: lock] when a redirect was last asked for */
-    char done_label[MRI_LABEL_BYTES];        /* [lock: lock] the last label known to be in, or "" */
+    struct mr_loader *loaders;              /* [lock: lock] */
+    struct mri_node backends[MRI_BACKENDS]; /* [lock: lock] */
+    uint32_t backend_count, backend_next;   /* [lock: lock] */
+    uint32_t fe_current;                    /* [lock: lock] */
+    bool news;                              /* [lock: lock] the last redirect named a new backend */
+    int64_t asked_ms;                       /* [lock: lock] when a redirect was last asked for */
+    char done_label[MRI_LABEL_BYTES];       /* [lock: lock] the last label known to be in, or "" */
 };
 
 struct mr_loader {
@@ -85,14 +86,14 @@ struct mri_exchange {
     int64_t timeout_ms;
 
     CURLcode code;
-    long status;      /* 0: no status line came */
-    bool sent;        /* bytes of the body may have gone out */
-    bool stopped;     /* cut by mr_load_stop or give_up */
-    bool oversize;    /* the reply was longer than MRI_REPLY_BYTES */
+    long status;                  /* 0: no status line came */
+    bool sent;                    /* bytes of the body may have gone out */
+    bool stopped;                 /* cut by mr_load_stop or give_up */
+    bool oversize;                /* the reply was longer than MRI_REPLY_BYTES */
     char redirect[MRI_URL_BYTES]; /* absolute, or "" */
     char problem[CURL_ERROR_SIZE];
 
-    struct mr_loader *loader; /* set by mri_http_exchange, as is the reading position */
+    struct mr_loader *loader; /* set by mri_load_http_exchange, as is the reading position */
     const struct mr_chunk *chunk;
     size_t offset;
 };
@@ -100,113 +101,99 @@ struct mri_exchange {
 /* --- node.c: addresses -------------------------------------------------------------------- */
 
 /* http URL → node. Returns NULL, or what is wrong with it. */
-const char *
-mri_node_parse(const char *url, uint16_t default_port, struct mri_node *ret_node);
+const char *mri_load_node_parse(const char *url, uint16_t default_port, struct mri_node *ret_node);
 
-bool
-mri_node_equal(const struct mri_node *a, const struct mri_node *b);
+bool mri_load_node_equal(const struct mri_node *a, const struct mri_node *b);
 
 /* On the allow list? */
-bool
-mri_node_allowed(const struct mr_load_hub *hub, const struct mri_node *node);
+bool mri_load_node_allowed(const struct mr_load_hub *hub, const struct mri_node *node);
 
 /* --- hub.c: what the loaders share --------------------------------------------------------- */
 
 /* A known backend, round-robin; false when an FE should be asked. Any thread. */
-bool
-mri_hub_backend(struct mr_load_hub *hub, struct mri_node *ret_node);
+bool mri_load_hub_backend(struct mr_load_hub *hub, struct mri_node *ret_node);
 
-void
-mri_hub_learn(struct mr_load_hub *hub, const struct mri_node *backend);
+void mri_load_hub_learn(struct mr_load_hub *hub, const struct mri_node *backend);
 
 /* The backend failed: the next load asks an FE. */
-void
-mri_hub_forget(struct mr_load_hub *hub, const struct mri_node *backend);
+void mri_load_hub_forget(struct mr_load_hub *hub, const struct mri_node *backend);
 
-uint32_t
-mri_hub_fe(struct mr_load_hub *hub);
+uint32_t mri_load_hub_fe(struct mr_load_hub *hub);
 
 /* The FE failed: the next question goes to the one after it. */
-void
-mri_hub_fe_failed(struct mr_load_hub *hub, uint32_t fe);
+void mri_load_hub_fe_failed(struct mr_load_hub *hub, uint32_t fe);
 
 /* Hosts that could be tried, FEs and known backends. */
-uint32_t
-mri_hub_hosts(struct mr_load_hub *hub);
+uint32_t mri_load_hub_hosts(struct mr_load_hub *hub);
 
 /* A load is in: counts it and keeps its label as a witness. */
-void
-mri_hub_done(struct mr_load_hub *hub, const struct mr_load_job *job);
+void mri_load_hub_done(struct mr_load_hub *hub, const struct mr_load_job *job);
 
-void
-mri_hub_witness(struct mr_load_hub *hub, char *out);
+void mri_load_hub_witness(struct mr_load_hub *hub, char *out);
 
 static inline void
-mri_count(_Atomic uint64_t *counter, uint64_t value)
+mri_load_count(_Atomic uint64_t *counter, uint64_t value)
 {
     atomic_fetch_add_explicit(counter, value, memory_order_relaxed);
 }
 
 /* --- http.c: one exchange ------------------------------------------------------------------ */
 
-MR_NODISCARD enum mr_rc
-mri_http_open(struct mr_loader *loader);
+MR_NODISCARD enum mr_rc mri_load_http_open(struct mr_loader *loader);
 
-void
-mri_http_close(struct mr_loader *loader);
+void mri_load_http_close(struct mr_loader *loader);
 
 /* Thread: the loader's. */
-void
-mri_http_exchange(struct mr_loader *loader, struct mri_exchange *exchange);
+void mri_load_http_exchange(struct mr_loader *loader, struct mri_exchange *exchange);
 
 /* True when the node takes a TCP connection; problem has room for CURL_ERROR_SIZE. */
-bool
-mri_http_connects(struct mr_loader *loader, const struct mri_node *node, char *problem);
+bool mri_load_http_connects(struct mr_loader *loader, const struct mri_node *node, char *problem);
 
-bool
-mri_loader_stopped(const struct mr_loader *loader);
+bool mri_load_stopped(const struct mr_loader *loader);
 
 /* Sleeps, unless stopped. */
-void
-mri_loader_pause(struct mr_loader *loader, int64_t ms);
+void mri_load_pause(struct mr_loader *loader, int64_t ms);
 
 /* Jittered exponential pause after `failures` (1, 2, …) in a row. */
-int64_t
-mri_loader_backoff_ms(struct mr_loader *loader, uint32_t failures);
+int64_t mri_load_backoff_ms(struct mr_loader *loader, uint32_t failures);
 
 /* --- load.c, redirect.c, label.c ------------------------------------------------------------ */
 
 /* Empties the reply: outcome UNKNOWN, cause "no answer". */
-void
-mri_reply_init(struct mr_load_reply *reply);
+void mri_load_reply_init(struct mr_load_reply *reply);
 
-enum mr_outcome
-mri_reply_set(struct mr_load_reply *reply, enum mr_outcome outcome, const char *cause,
-              const char *format, ...) MR_PRINTF(4, 5);
+enum mr_outcome mri_load_reply_set(struct mr_load_reply *reply,
+                                   enum mr_outcome outcome,
+                                   const char *cause,
+                                   const char *format,
+                                   ...) MR_PRINTF(4, 5);
 
 /* The exchange failed without a usable answer: message and cause, outcome as given. */
-enum mr_outcome
-mri_reply_failed(struct mr_load_reply *reply, enum mr_outcome outcome,
-                 const struct mri_exchange *exchange);
+enum mr_outcome mri_load_reply_failed(struct mr_load_reply *reply,
+                                      enum mr_outcome outcome,
+                                      const struct mri_exchange *exchange);
 
 /* Asks an FE for a backend of the table. DONE: *ret_node may be sent to. */
-enum mr_outcome
-mri_redirect(struct mr_loader *loader, const char *table, const char *label,
-             struct mri_node *ret_node, struct mr_load_reply *reply);
+enum mr_outcome mri_load_redirect(struct mr_loader *loader,
+                                  const char *table,
+                                  const char *label,
+                                  struct mri_node *ret_node,
+                                  struct mr_load_reply *reply);
 
 /* URL of the load path on a node. False when it does not fit. */
-bool
-mri_load_url(const struct mr_load_hub *hub, const struct mri_node *node, const char *table,
-             char *out, size_t size);
+bool mri_load_url(const struct mr_load_hub *hub,
+                  const struct mri_node *node,
+                  const char *table,
+                  char *out,
+                  size_t size);
 
-bool
-mri_label_valid(const char *label);
+bool mri_load_label_valid(const char *label);
 
 /* Appends "name: value"; NULL (and the list freed) when memory ran out or the value holds a control
  * character. */
 struct curl_slist *
-mri_header_add(struct curl_slist *list, const char *name, const char *value);
+mri_load_header_add(struct curl_slist *list, const char *name, const char *value);
 
 /* Pure: reply of get_load_state. MR_LABEL_UNANSWERED when it is no answer. */
 enum mr_label_state
-mri_label_parse(long status, const char *body, size_t len, struct mr_load_reply *ret_reply);
+mri_load_label_parse(long status, const char *body, size_t len, struct mr_load_reply *ret_reply);

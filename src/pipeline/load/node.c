@@ -60,7 +60,7 @@ read_parts(CURLU *parts, uint16_t default_port, struct mri_node *ret_node)
 }
 
 const char *
-mri_node_parse(const char *url, uint16_t default_port, struct mri_node *ret_node)
+mri_load_node_parse(const char *url, uint16_t default_port, struct mri_node *ret_node)
 {
     CURLU *parts = curl_url();
     if (!parts)
@@ -73,13 +73,13 @@ mri_node_parse(const char *url, uint16_t default_port, struct mri_node *ret_node
 }
 
 bool
-mri_node_equal(const struct mri_node *a, const struct mri_node *b)
+mri_load_node_equal(const struct mri_node *a, const struct mri_node *b)
 {
     return a->port == b->port && strcasecmp(a->host, b->host) == 0;
 }
 
 bool
-mri_node_allowed(const struct mr_load_hub *hub, const struct mri_node *node)
+mri_load_node_allowed(const struct mr_load_hub *hub, const struct mri_node *node)
 {
     for (uint32_t i = 0; i < hub->allowed_count; i++) {
         const struct mri_node *entry = &hub->allowed[i];

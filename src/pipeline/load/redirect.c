@@ -1,5 +1,6 @@
-/* Redirect: which backend takes a load. An FE is asked with an empty PUT; its Location is server-made
- * data, so only host and port are taken from it, and only when they are on the allow list. */
+/* Redirect: which backend takes a load. An FE is asked with an empty PUT; its Location is
+ * server-made data, so only host and port are taken from it, and only when they are on the allow
+ * list. */
 #include "pipeline/load/load_priv.h"
 
 #include <stdio.h>
@@ -10,14 +11,22 @@
 #define HOPS_MAX 3 /* an FE may name another FE (its leader) before a backend */
 
 bool
-mri_load_url(const struct mr_load_hub *hub, const struct mri_node *node, const char *table,
-             char *out, size_t size)
+mri_load_url(const struct mr_load_hub *hub,
+             const struct mri_node *node,
+             const char *table,
+             char *out,
+             size_t size)
 {
     char *escaped = curl_easy_escape(NULL, table, 0);
     if (!escaped)
         return false;
-    int len = snprintf(out, size, "http://%s:%u/api/%s/%s/_stream_load", node->host, node->port,
-                       hub->database, escaped);
+    int len = snprintf(out,
+                       size,
+                       "http://%s:%u/api/%s/%s/_stream_load",
+                       node->host,
+                       node->port,
+                       hub->database,
+                       escaped);
     curl_free(escaped);
     return len > 0 && (size_t)len < size;
 }
@@ -33,7 +42,7 @@ is_printable(const char *text)
 }
 
 struct curl_slist *
-mri_header_add(struct curl_slist *list, const char *name, const char *value)
+mri_load_header_add(struct curl_slist *list, const char *name, const char *value)
 {
     struct mr_text line = {0};
     struct curl_slist *longer = NULL;
@@ -47,8 +56,9 @@ mri_header_add(struct curl_slist *list, const char *name, const char *value)
 }
 
 enum mr_outcome
-mri_reply_failed(struct mr_load_reply *reply, enum mr_outcome outcome,
-                 const struct mri_exchange *exchange)
+mri_load_reply_failed(struct mr_load_reply *reply,
+                      enum mr_outcome outcome,
+                      const struct mri_exchange *exchange)
 {
     const char *cause = "connection failed";
     if (exchange->stopped)
@@ -57,32 +67,46 @@ mri_reply_failed(struct mr_load_reply *reply, enum mr_outcome outcome,
         cause = "not a load's reply";
     else if (exchange->code == CURLE_OPERATION_TIMEDOUT)
         cause = "no answer in time";
-    return mri_reply_set(reply, outcome, cause, "%s",
-                         exchange->stopped ? "stopped before an answer came" : exchange->problem);
+    return mri_load_reply_set(reply,
+                              outcome,
+                              cause,
+                              "%s",
+                              exchange->stopped ? "stopped before an answer came"
+                                                : exchange->problem);
 }
 
 /* One empty PUT. The label goes along so that the FE's log names the load. */
 static enum mr_outcome
-ask(struct mr_loader *loader, const struct mri_node *fe, const char *table, const char *label,
-    struct mri_exchange *x, struct mr_load_reply *reply)
+ask(struct mr_loader *loader,
+    const struct mri_node *fe,
+    const char *table,
+    const char *label,
+    struct mri_exchange *x,
+    struct mr_load_reply *reply)
 {
     char url[MRI_URL_BYTES];
     if (!mri_load_url(loader->hub, fe, table, url, sizeof url))
-        return mri_reply_set(reply, MR_OUTCOME_FATAL, "request refused", "table name too long");
-    struct curl_slist *headers = mri_header_add(NULL, "Expect", "100-continue");
+        return mri_load_reply_set(
+            reply, MR_OUTCOME_FATAL, "request refused", "table name too long");
+    struct curl_slist *headers = mri_load_header_add(NULL, "Expect", "100-continue");
     if (headers && label)
-        headers = mri_header_add(headers, "label", label);
+        headers = mri_load_header_add(headers, "label", label);
     if (!headers)
-        return mri_reply_set(reply, MR_OUTCOME_RETRY, "out of memory", "no memory for a request");
-    *x = (struct mri_exchange){.url = url, .headers = headers, .put = true, .credentials = true,
+        return mri_load_reply_set(
+            reply, MR_OUTCOME_RETRY, "out of memory", "no memory for a request");
+    *x = (struct mri_exchange){.url = url,
+                               .headers = headers,
+                               .put = true,
+                               .credentials = true,
                                .timeout_ms = loader->hub->limits.control_ms};
-    mri_count(&loader->hub->counters.fe_asked, 1);
-    mri_http_exchange(loader, x);
+    mri_load_count(&loader->hub->counters.fe_asked, 1);
+    mri_load_http_exchange(loader, x);
     x->url = NULL;
     x->headers = NULL;
     curl_slist_free_all(headers);
     if (x->code != CURLE_OK)
-        return mri_reply_failed(reply, x->stopped ? MR_OUTCOME_RETRY : MR_OUTCOME_RECONNECT, x);
+        return mri_load_reply_failed(
+            reply, x->stopped ? MR_OUTCOME_RETRY : MR_OUTCOME_RECONNECT, x);
     return MR_OUTCOME_DONE;
 }
 
@@ -90,15 +114,16 @@ ask(struct mr_loader *loader, const struct mri_node *fe, const char *table, cons
 static enum mr_outcome
 refused(struct mr_loader *loader, const struct mri_exchange *x, struct mr_load_reply *reply)
 {
-    enum mr_outcome outcome = mr_load_classify((int)x->status, loader->text.p ? loader->text.p : "",
-                                               loader->text.len, reply);
+    enum mr_outcome outcome = mr_load_classify(
+        (int)x->status, loader->text.p ? loader->text.p : "", loader->text.len, reply);
     switch (outcome) {
     case MR_OUTCOME_DONE:
     case MR_OUTCOME_REJECTED:
         reply->outcome = MR_OUTCOME_FATAL;
         reply->mendable = true;
         reply->cause = "no redirect";
-        (void)snprintf(reply->hint, sizeof reply->hint,
+        (void)snprintf(reply->hint,
+                       sizeof reply->hint,
                        "sink.starrocks.fe must name an FE's HTTP port, usually 8030");
         break;
     case MR_OUTCOME_UNKNOWN:
@@ -114,25 +139,37 @@ refused(struct mr_loader *loader, const struct mri_exchange *x, struct mr_load_r
 
 /* Location → node on the allow list. */
 static enum mr_outcome
-read_redirect(struct mr_loader *loader, const struct mri_exchange *x, struct mri_node *ret_node,
+read_redirect(struct mr_loader *loader,
+              const struct mri_exchange *x,
+              struct mri_node *ret_node,
               struct mr_load_reply *reply)
 {
     char shown[256];
     (void)mr_text_quote(shown, sizeof shown, x->redirect, strlen(x->redirect));
-    const char *problem = mri_node_parse(x->redirect, MRI_BE_PORT, ret_node);
+    const char *problem = mri_load_node_parse(x->redirect, MRI_BE_PORT, ret_node);
     if (problem) {
-        (void)mri_reply_set(reply, MR_OUTCOME_FATAL, "redirect refused",
-                            "redirected to \"%s\", which %s", shown, problem);
+        (void)mri_load_reply_set(reply,
+                                 MR_OUTCOME_FATAL,
+                                 "redirect refused",
+                                 "redirected to \"%s\", which %s",
+                                 shown,
+                                 problem);
         return MR_OUTCOME_FATAL;
     }
-    if (mri_node_allowed(loader->hub, ret_node))
+    if (mri_load_node_allowed(loader->hub, ret_node))
         return MR_OUTCOME_DONE;
-    (void)mri_reply_set(reply, MR_OUTCOME_FATAL, "redirect refused",
-                        "redirected to %s:%u, which is not on the allow list", ret_node->host,
-                        ret_node->port);
-    (void)snprintf(reply->hint, sizeof reply->hint,
-                   "if it is a backend of this cluster, add \"%.160s:%u\" to sink.starrocks.backends",
-                   ret_node->host, ret_node->port);
+    (void)mri_load_reply_set(reply,
+                             MR_OUTCOME_FATAL,
+                             "redirect refused",
+                             "redirected to %s:%u, which is not on the allow list",
+                             ret_node->host,
+                             ret_node->port);
+    (void)snprintf(
+        reply->hint,
+        sizeof reply->hint,
+        "if it is a backend of this cluster, add \"%.160s:%u\" to sink.starrocks.backends",
+        ret_node->host,
+        ret_node->port);
     return MR_OUTCOME_FATAL;
 }
 
@@ -140,18 +177,21 @@ static bool
 is_fe(const struct mr_load_hub *hub, const struct mri_node *node)
 {
     for (uint32_t i = 0; i < hub->fe_count; i++) {
-        if (mri_node_equal(&hub->fes[i], node))
+        if (mri_load_node_equal(&hub->fes[i], node))
             return true;
     }
     return false;
 }
 
 enum mr_outcome
-mri_redirect(struct mr_loader *loader, const char *table, const char *label,
-             struct mri_node *ret_node, struct mr_load_reply *reply)
+mri_load_redirect(struct mr_loader *loader,
+                  const char *table,
+                  const char *label,
+                  struct mri_node *ret_node,
+                  struct mr_load_reply *reply)
 {
     struct mr_load_hub *hub = loader->hub;
-    uint32_t fe = mri_hub_fe(hub);
+    uint32_t fe = mri_load_hub_fe(hub);
     struct mri_node node = hub->fes[fe];
     struct mri_exchange x;
     enum mr_outcome outcome = MR_OUTCOME_RETRY;
@@ -166,11 +206,11 @@ mri_redirect(struct mr_loader *loader, const char *table, const char *label,
             *ret_node = node;
             return MR_OUTCOME_DONE;
         }
-        outcome = mri_reply_set(reply, MR_OUTCOME_RETRY, "redirected in a circle",
-                                "FEs name each other, no backend");
+        outcome = mri_load_reply_set(
+            reply, MR_OUTCOME_RETRY, "redirected in a circle", "FEs name each other, no backend");
     }
     if (outcome != MR_OUTCOME_FATAL && !x.stopped)
-        mri_hub_fe_failed(hub, fe);
+        mri_load_hub_fe_failed(hub, fe);
     return outcome;
 }
 
@@ -195,19 +235,24 @@ mr_load_probe(struct mr_loader *loader, const char *table, struct mr_error *rete
     struct mri_node node;
     struct mr_load_reply reply;
     enum mr_outcome outcome = MR_OUTCOME_RECONNECT;
-    mri_reply_init(&reply);
+    mri_load_reply_init(&reply);
     loader->give_up = NULL;
     for (uint32_t i = 0; i < loader->hub->fe_count && outcome == MR_OUTCOME_RECONNECT; i++)
-        outcome = mri_redirect(loader, table, NULL, &node, &reply);
+        outcome = mri_load_redirect(loader, table, NULL, &node, &reply);
     if (outcome != MR_OUTCOME_DONE)
         return probe_failed(&reply, reterr_error);
     char problem[CURL_ERROR_SIZE];
-    if (mri_http_connects(loader, &node, problem))
+    if (mri_load_http_connects(loader, &node, problem))
         return MR_OK;
-    (void)mr_error_set(reterr_error, MR_STARROCKS, "the backend %s:%u that the FE names: %s",
-                       node.host, node.port, problem);
-    mr_error_hint(reterr_error, "backends must be reachable from here under the address that they "
-                                "registered with");
+    (void)mr_error_set(reterr_error,
+                       MR_STARROCKS,
+                       "the backend %s:%u that the FE names: %s",
+                       node.host,
+                       node.port,
+                       problem);
+    mr_error_hint(reterr_error,
+                  "backends must be reachable from here under the address that they "
+                  "registered with");
     return MR_STARROCKS;
 }
 
@@ -215,11 +260,11 @@ enum mr_rc
 mr_load_error_rows(struct mr_loader *loader, const char *url, char *out, size_t size)
 {
     struct mri_node node;
-    if (mri_node_parse(url, MRI_BE_PORT, &node) || !mri_node_allowed(loader->hub, &node))
+    if (mri_load_node_parse(url, MRI_BE_PORT, &node) || !mri_load_node_allowed(loader->hub, &node))
         return MR_STARROCKS;
     /* Without credentials: the error log asks for none. */
     struct mri_exchange x = {.url = url, .timeout_ms = loader->hub->limits.control_ms};
-    mri_http_exchange(loader, &x);
+    mri_load_http_exchange(loader, &x);
     if (x.status != 200 || loader->text.len == 0 || (x.code != CURLE_OK && !x.oversize))
         return MR_STARROCKS;
     (void)mr_text_quote(out, size, loader->text.p, loader->text.len);

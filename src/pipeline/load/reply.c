@@ -24,15 +24,18 @@ static const struct phrase phrases[] = {
 };
 
 void
-mri_reply_init(struct mr_load_reply *reply)
+mri_load_reply_init(struct mr_load_reply *reply)
 {
-    *reply = (struct mr_load_reply){
-        .outcome = MR_OUTCOME_UNKNOWN, .txn_id = -1, .cause = "no answer"};
+    *reply =
+        (struct mr_load_reply){.outcome = MR_OUTCOME_UNKNOWN, .txn_id = -1, .cause = "no answer"};
 }
 
 enum mr_outcome
-mri_reply_set(struct mr_load_reply *reply, enum mr_outcome outcome, const char *cause,
-              const char *format, ...)
+mri_load_reply_set(struct mr_load_reply *reply,
+                   enum mr_outcome outcome,
+                   const char *cause,
+                   const char *format,
+                   ...)
 {
     va_list args;
     reply->outcome = outcome;
@@ -51,8 +54,8 @@ set_hint(struct mr_load_reply *reply, const char *hint)
     (void)snprintf(reply->hint, sizeof reply->hint, "%s", hint);
 }
 
-/* Servers quote refused rows, whose bytes need not be UTF-8; without them the reply would be no JSON
- * and its verdict lost. */
+/* Servers quote refused rows, whose bytes need not be UTF-8; without them the reply would be no
+ * JSON and its verdict lost. */
 static json_t *
 parse_scrubbed(const char *body, size_t len)
 {
@@ -90,7 +93,8 @@ find_member(json_t *root, const char *name)
     const char *key;
     if (exact)
         return exact;
-    json_object_foreach (root, key, value) {
+    json_object_foreach(root, key, value)
+    {
         if (strcasecmp(key, name) == 0)
             return value;
     }
@@ -178,23 +182,35 @@ classify_status(json_t *root, struct mr_load_reply *reply)
     return classify_message(find_message(root), reply);
 }
 
-/* HTTP statuses that no load's reply has: FE errors, and whatever stands in between. 408 and 5xx are
- * UNKNOWN: a proxy says 502 or 504 for loads that are still running behind it. */
+/* HTTP statuses that no load's reply has: FE errors, and whatever stands in between. 408 and 5xx
+ * are UNKNOWN: a proxy says 502 or 504 for loads that are still running behind it. */
 static const struct {
     int first, last;
     enum mr_outcome outcome;
     const char *cause, *hint;
 } http_statuses[] = {
     {300, 399, MR_OUTCOME_RETRY, "redirected once more", ""},
-    {401, 401, MR_OUTCOME_FATAL, "access denied",
+    {401,
+     401,
+     MR_OUTCOME_FATAL,
+     "access denied",
      "check sink.starrocks.user and password, and GRANT INSERT ON the table TO that user"},
-    {403, 403, MR_OUTCOME_FATAL, "access denied",
+    {403,
+     403,
+     MR_OUTCOME_FATAL,
+     "access denied",
      "check sink.starrocks.user and password, and GRANT INSERT ON the table TO that user"},
     {408, 408, MR_OUTCOME_UNKNOWN, "server error", ""},
-    {413, 413, MR_OUTCOME_FATAL, "body too large",
+    {413,
+     413,
+     MR_OUTCOME_FATAL,
+     "body too large",
      "raise the limit of the proxy in between, or lower flush.bytes"},
     {429, 429, MR_OUTCOME_RETRY, "server busy", ""},
-    {400, 499, MR_OUTCOME_FATAL, "request refused",
+    {400,
+     499,
+     MR_OUTCOME_FATAL,
+     "request refused",
      "is this address a StarRocks FE or backend, at its HTTP port?"},
     {500, 599, MR_OUTCOME_UNKNOWN, "server error", ""},
 };
@@ -215,11 +231,12 @@ classify_http(int http_status, struct mr_load_reply *reply)
 enum mr_outcome
 mr_load_classify(int http_status, const char *body, size_t len, struct mr_load_reply *ret_reply)
 {
-    mri_reply_init(ret_reply);
+    mri_load_reply_init(ret_reply);
     json_t *root = parse_object(body, len);
     const char *message = root ? find_message(root) : "";
     if (message[0])
-        (void)mr_text_quote(ret_reply->message, sizeof ret_reply->message, message, strlen(message));
+        (void)mr_text_quote(
+            ret_reply->message, sizeof ret_reply->message, message, strlen(message));
     else
         (void)mr_text_quote(ret_reply->message, sizeof ret_reply->message, body, len);
     if (root)
@@ -238,9 +255,12 @@ static const struct {
     const char *name;
     enum mr_label_state state;
 } label_states[] = {
-    {"UNKNOWN", MR_LABEL_UNKNOWN},     {"PREPARE", MR_LABEL_PREPARE},
-    {"PREPARED", MR_LABEL_PREPARED},   {"COMMITTED", MR_LABEL_COMMITTED},
-    {"VISIBLE", MR_LABEL_VISIBLE},     {"ABORTED", MR_LABEL_ABORTED},
+    {"UNKNOWN", MR_LABEL_UNKNOWN},
+    {"PREPARE", MR_LABEL_PREPARE},
+    {"PREPARED", MR_LABEL_PREPARED},
+    {"COMMITTED", MR_LABEL_COMMITTED},
+    {"VISIBLE", MR_LABEL_VISIBLE},
+    {"ABORTED", MR_LABEL_ABORTED},
 };
 
 static enum mr_label_state
@@ -257,7 +277,7 @@ read_state(json_t *root)
 }
 
 enum mr_label_state
-mri_label_parse(long status, const char *body, size_t len, struct mr_load_reply *ret_reply)
+mri_load_label_parse(long status, const char *body, size_t len, struct mr_load_reply *ret_reply)
 {
     json_t *root = status == 200 ? parse_object(body, len) : NULL;
     enum mr_label_state state = root ? read_state(root) : MR_LABEL_UNANSWERED;

@@ -29,11 +29,15 @@ log_trouble(struct settle *s, enum mr_outcome outcome)
 {
     const struct mr_load_reply *reply = s->reply;
     bool fatal = outcome == MR_OUTCOME_FATAL;
-    mr_log(fatal ? MR_LOG_ERROR : MR_LOG_WARN, "load",
+    mr_log(fatal ? MR_LOG_ERROR : MR_LOG_WARN,
+           "load",
            fatal ? "load refused, waiting for this to be mended" : "load failed, retrying",
-           MR_STR("table", s->job->table), MR_STR("label", s->job->label),
-           MR_STR("outcome", mr_outcome_name(outcome)), MR_STR("cause", reply->cause),
-           MR_STR("message", reply->message), MR_INT("attempts", s->attempts),
+           MR_STR("table", s->job->table),
+           MR_STR("label", s->job->label),
+           MR_STR("outcome", mr_outcome_name(outcome)),
+           MR_STR("cause", reply->cause),
+           MR_STR("message", reply->message),
+           MR_INT("attempts", s->attempts),
            MR_INT("seconds", (mr_clock_monotonic_ms() - s->begin_ms) / 1000),
            MR_STR("hint", reply->hint));
 }
@@ -43,8 +47,8 @@ static void
 note(struct settle *s, enum mr_outcome outcome)
 {
     int64_t now = mr_clock_monotonic_ms();
-    bool same = s->trouble && strcmp(s->trouble, s->reply->cause) == 0 &&
-                s->trouble_outcome == outcome;
+    bool same =
+        s->trouble && strcmp(s->trouble, s->reply->cause) == 0 && s->trouble_outcome == outcome;
     if (same && now - s->logged_ms < s->loader->hub->limits.remind_ms)
         return;
     s->trouble = s->reply->cause;
@@ -58,8 +62,12 @@ finish(struct settle *s, enum mr_outcome outcome)
 {
     s->reply->outcome = outcome;
     if (outcome == MR_OUTCOME_DONE && s->trouble)
-        mr_log(MR_LOG_INFO, "load", "load recovered", MR_STR("table", s->job->table),
-               MR_STR("label", s->job->label), MR_STR("cause", s->trouble),
+        mr_log(MR_LOG_INFO,
+               "load",
+               "load recovered",
+               MR_STR("table", s->job->table),
+               MR_STR("label", s->job->label),
+               MR_STR("cause", s->trouble),
                MR_INT("attempts", s->attempts),
                MR_INT("ms", mr_clock_monotonic_ms() - s->begin_ms));
     return outcome;
@@ -69,7 +77,7 @@ static void
 pause_after(struct settle *s)
 {
     s->failures++;
-    mri_loader_pause(s->loader, mri_loader_backoff_ms(s->loader, s->failures));
+    mri_load_pause(s->loader, mri_load_backoff_ms(s->loader, s->failures));
 }
 
 /* Is a load that no FE knows surely not in?
@@ -95,7 +103,7 @@ absent(struct settle *s)
 static enum mr_outcome
 in_after_all(struct settle *s, bool visible)
 {
-    mri_hub_done(s->loader->hub, s->job);
+    mri_load_hub_done(s->loader->hub, s->job);
     s->reply->visible = visible;
     s->reply->cause = "in, by its label";
     return MR_OUTCOME_DONE;
@@ -106,23 +114,29 @@ unknown_label(struct settle *s)
 {
     if (absent(s))
         return MR_OUTCOME_RETRY;
-    (void)mri_reply_set(s->reply, MR_OUTCOME_FATAL, "label forgotten",
-                        "no FE knows label \"%s\" any more, so nobody can say whether its rows are "
-                        "in table %s", s->job->label, s->job->table);
-    (void)snprintf(s->reply->hint, sizeof s->reply->hint,
+    (void)mri_load_reply_set(
+        s->reply,
+        MR_OUTCOME_FATAL,
+        "label forgotten",
+        "no FE knows label \"%s\" any more, so nobody can say whether its rows are "
+        "in table %s",
+        s->job->label,
+        s->job->table);
+    (void)snprintf(s->reply->hint,
+                   sizeof s->reply->hint,
                    "look for the label in information_schema.loads; raise the FE option "
                    "label_keep_max_num");
     return MR_OUTCOME_FATAL;
 }
 
-/* The fate of a load whose answer was lost: DONE, RETRY (not in, send it again), FATAL; UNKNOWN only
- * when stopped. */
+/* The fate of a load whose answer was lost: DONE, RETRY (not in, send it again), FATAL; UNKNOWN
+ * only when stopped. */
 static enum mr_outcome
 ask_fate(struct settle *s)
 {
     struct mr_error error;
     note(s, MR_OUTCOME_UNKNOWN);
-    while (!mri_loader_stopped(s->loader)) {
+    while (!mri_load_stopped(s->loader)) {
         enum mr_label_state state = mr_load_label_state(s->loader, s->job->label, &error);
         switch (state) {
         case MR_LABEL_COMMITTED:
@@ -134,15 +148,16 @@ ask_fate(struct settle *s)
             return unknown_label(s);
         case MR_LABEL_PREPARE:
         case MR_LABEL_PREPARED:
-            (void)mri_reply_set(s->reply, MR_OUTCOME_UNKNOWN, "an earlier attempt still runs",
-                                "label is %s",
-                                state == MR_LABEL_PREPARE ? "PREPARE" : "PREPARED");
+            (void)mri_load_reply_set(s->reply,
+                                     MR_OUTCOME_UNKNOWN,
+                                     "an earlier attempt still runs",
+                                     "label is %s",
+                                     state == MR_LABEL_PREPARE ? "PREPARE" : "PREPARED");
             break;
         case MR_LABEL_UNANSWERED:
-            (void)mri_reply_set(s->reply, MR_OUTCOME_UNKNOWN, "no FE tells the label's state", "%s",
-                                error.text);
-            (void)snprintf(s->reply->hint, sizeof s->reply->hint, "%s",
-                           mr_error_get_hint(&error));
+            (void)mri_load_reply_set(
+                s->reply, MR_OUTCOME_UNKNOWN, "no FE tells the label's state", "%s", error.text);
+            (void)snprintf(s->reply->hint, sizeof s->reply->hint, "%s", mr_error_get_hint(&error));
             break;
         }
         note(s, MR_OUTCOME_UNKNOWN);
@@ -158,10 +173,14 @@ check_rows(struct settle *s)
     const struct mr_load_reply *reply = s->reply;
     if (reply->rows_total == 0 || reply->rows_loaded == s->job->body->rows)
         return;
-    mri_count(&s->loader->hub->counters.row_differences, 1);
-    mr_log(MR_LOG_ERROR, "load", "the server loaded another number of rows than was sent",
-           MR_STR("table", s->job->table), MR_STR("label", s->job->label),
-           MR_INT("sent", s->job->body->rows), MR_INT("loaded", reply->rows_loaded),
+    mri_load_count(&s->loader->hub->counters.row_differences, 1);
+    mr_log(MR_LOG_ERROR,
+           "load",
+           "the server loaded another number of rows than was sent",
+           MR_STR("table", s->job->table),
+           MR_STR("label", s->job->label),
+           MR_INT("sent", s->job->body->rows),
+           MR_INT("loaded", reply->rows_loaded),
            MR_INT("filtered", reply->rows_filtered),
            MR_INT("unselected", reply->rows_unselected));
 }
@@ -172,7 +191,7 @@ static void
 wait_for_next(struct settle *s, enum mr_outcome outcome)
 {
     note(s, outcome);
-    if (outcome == MR_OUTCOME_RECONNECT && s->reconnects < mri_hub_hosts(s->loader->hub)) {
+    if (outcome == MR_OUTCOME_RECONNECT && s->reconnects < mri_load_hub_hosts(s->loader->hub)) {
         s->reconnects++;
         return;
     }
@@ -190,7 +209,7 @@ is_final(const struct settle *s, enum mr_outcome outcome)
 static enum mr_outcome
 run(struct settle *s)
 {
-    while (!mri_loader_stopped(s->loader)) {
+    while (!mri_load_stopped(s->loader)) {
         s->attempts++;
         enum mr_outcome outcome = mr_load_once(s->loader, s->job, s->reply);
         if (outcome == MR_OUTCOME_DONE)
@@ -208,13 +227,15 @@ run(struct settle *s)
 }
 
 enum mr_outcome
-mr_load_settled(struct mr_loader *loader, const struct mr_load_job *job,
-                const _Atomic bool *give_up, struct mr_load_reply *ret_reply)
+mr_load_settled(struct mr_loader *loader,
+                const struct mr_load_job *job,
+                const _Atomic bool *give_up,
+                struct mr_load_reply *ret_reply)
 {
-    struct settle s = {.loader = loader, .job = job, .reply = ret_reply,
-                       .begin_ms = mr_clock_monotonic_ms()};
-    mri_reply_init(ret_reply);
-    mri_hub_witness(loader->hub, s.witness);
+    struct settle s = {
+        .loader = loader, .job = job, .reply = ret_reply, .begin_ms = mr_clock_monotonic_ms()};
+    mri_load_reply_init(ret_reply);
+    mri_load_hub_witness(loader->hub, s.witness);
     loader->give_up = give_up;
     enum mr_outcome outcome = run(&s);
     loader->give_up = NULL;

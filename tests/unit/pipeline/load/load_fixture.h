@@ -1,0 +1,50 @@
+/* What the tests of load/ share: a scripted FE and backend, a configuration filled by hand, a body
+ * of two chunks, and short times. */
+#pragma once
+
+#include "http_script.h"
+#include "pipeline/load/load_priv.h"
+
+#define FIXTURE_FES_MAX 3
+
+struct fixture {
+    struct http_script *fe, *be;
+    struct mr_config config;
+    char *fe_items[FIXTURE_FES_MAX + 1], *backend_items[3];
+    char fe_url[64], be_url[128]; /* be_url: a Location */
+    struct mr_load_hub *hub;
+    struct mr_loader *loader;
+    struct mr_budget budget;
+    struct mr_body body;
+    struct mr_load_job job;
+    struct mr_load_reply reply;
+};
+
+/* Starts the servers; nothing of load yet, so that a test can change f->config first. */
+void fixture_servers(struct fixture *f);
+
+void fixture_loader(struct fixture *f);
+
+/* Both. */
+void fixture_start(struct fixture *f);
+
+void fixture_stop(struct fixture *f);
+
+/* "http://127.0.0.1:<port>" of a server, into a buffer of 64 bytes. */
+void fixture_url(const struct http_script *server, char *out);
+
+/* The FE's next answer: 307 to the backend. */
+void fixture_redirect(struct fixture *f);
+
+/* The server's next answer: a file of schemas/replies. */
+void fixture_answer(struct http_script *server, const char *name);
+
+/* Body of a file of schemas/replies and its HTTP status; static storage, valid until the next call.
+ */
+const char *fixture_reply(const char *name, int *ret_status);
+
+/* The whole body as one text, to be freed. */
+char *fixture_body_text(const struct mr_body *body);
+
+/* Did this request carry exactly the bytes of the job's body? */
+bool fixture_same_body(const struct fixture *f, const struct http_seen *seen);

@@ -1,0 +1,138 @@
+/* Ending: waits and transfers end within 100 ms of a stop, and say what is not known. */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "load_fixture.h"
+#include "millrace/base/clock.h"
+#include "millrace/base/thread.h"
+#include "test.h"
+
+struct runner {
+    struct fixture *f;
+    _Atomic bool give_up;
+    enum mr_outcome outcome;
+    int64_t ended_ms;
+};
+
+static void
+run(void *argument)
+{
+    struct runner *r = argument;
+    r->outcome = mr_load_settled(r->f->loader, &r->f->job, &r->give_up, &r->f->reply);
+    r->ended_ms = mr_clock_monotonic_ms();
+}
+
+/* Lets the job run into what the scripts hold, then stops it; returns how long it took to end. The
+ * limit of the tests is twice the promise, for machines that are busy with other things. */
+static int64_t
+stop_in_the_middle(struct fixture *f, bool by_give_up, struct runner *r)
+{
+    struct mr_thread thread = {0};
+    *r = (struct runner){.f = f};
+    T_INT_EQ(mr_thread_start(&thread, "loader", run, r), MR_OK);
+    mr_clock_sleep_ms(150);
+    int64_t begin = mr_clock_monotonic_ms();
+    if (by_give_up)
+        atomic_store_explicit(&r->give_up, true, memory_order_relaxed);
+    else
+        mr_load_stop(f->hub);
+    mr_thread_join(&thread);
+    return r->ended_ms - begin;
+}
+
+Test(load_stop, a_transfer_that_waits_for_its_answer_ends)
+{
+    for (int by_give_up = 0; by_give_up < 2; by_give_up++) {
+        struct fixture f;
+        struct runner r;
+        fixture_servers(&f);
+        f.config.starrocks.load_timeout_s = 60;
+        fixture_loader(&f);
+        fixture_redirect(&f);
+        http_script_add(f.be, (struct http_step){.act = HTTP_STALL});
+        int64_t took = stop_in_the_middle(&f, by_give_up, &r);
+        T_TRUE_MSG(took <= 200, "took %lld ms", (long long)took);
+        T_INT_EQ(r.outcome, MR_OUTCOME_RETRY);
+        T_INT_EQ(http_script_requests(f.be), 1);
+        struct mr_load_counts c;
+        mr_load_hub_counts(f.hub, &c);
+        T_INT_EQ(c.outcomes[MR_OUTCOME_UNKNOWN], 1);
+        fixture_stop(&f);
+    }
+}
+
+Test(load_stop, a_pause_between_attempts_ends)
+{
+    for (int by_give_up = 0; by_give_up < 2; by_give_up++) {
+        struct fixture f;
+        struct runner r;
+        fixture_start(&f);
+        f.hub->limits.pause_min_ms = f.hub->limits.pause_max_ms = 60000;
+        fixture_answer(f.fe, "fe_unauthorized");
+        int64_t took = stop_in_the_middle(&f, by_give_up, &r);
+        T_TRUE_MSG(took <= 200, "took %lld ms", (long long)took);
+        T_INT_EQ(r.outcome, MR_OUTCOME_RETRY);
+        T_TRUE(strstr(f.reply.message, "Access denied") != NULL);
+        fixture_stop(&f);
+    }
+}
+
+Test(load_stop, waiting_for_the_state_of_a_label_ends)
+{
+    struct fixture f;
+    struct runner r;
+    fixture_start(&f);
+    f.hub->limits.pause_min_ms = f.hub->limits.pause_max_ms = 60000;
+    fixture_redirect(&f);
+    http_script_add(f.be, (struct http_step){.act = HTTP_DROP});
+    fixture_answer(f.fe, "state_prepare");
+    int64_t took = stop_in_the_middle(&f, false, &r);
+    T_TRUE_MSG(took <= 200, "took %lld ms", (long long)took);
+    T_INT_EQ(r.outcome, MR_OUTCOME_RETRY);
+    T_INT_EQ(http_script_requests(f.be), 1);
+    fixture_stop(&f);
+}
+
+Test(load_stop, a_stopped_loader_begins_nothing)
+{
+    struct fixture f;
+    fixture_start(&f);
+    mr_load_stop(f.hub);
+    T_INT_EQ(mr_load_once(f.loader, &f.job, &f.reply), MR_OUTCOME_RETRY);
+    T_INT_EQ(mr_load_settled(f.loader, &f.job, NULL, &f.reply), MR_OUTCOME_RETRY);
+    T_INT_EQ(http_script_connections(f.fe), 0);
+    fixture_stop(&f);
+}
+
+static void
+load_many(void *argument)
+{
+    struct fixture *f = argument;
+    struct mr_loader *loader;
+    struct mr_load_reply reply;
+    T_INT_EQ(mr_loader_new(f->hub, &loader), MR_OK);
+    for (int i = 0; i < 6; i++)
+        T_INT_EQ(mr_load_settled(loader, &f->job, NULL, &reply), MR_OUTCOME_DONE);
+    mr_loader_free(&loader);
+}
+
+Test(load_stop, loaders_on_several_threads_share_one_hub)
+{
+    struct fixture f;
+    struct mr_thread threads[4] = {{0}};
+    fixture_start(&f);
+    for (int i = 0; i < 24; i++) {
+        fixture_redirect(&f);
+        fixture_answer(f.be, "success");
+    }
+    for (int i = 0; i < 4; i++)
+        T_INT_EQ(mr_thread_start(&threads[i], "loader", load_many, &f), MR_OK);
+    for (int i = 0; i < 4; i++)
+        mr_thread_join(&threads[i]);
+    struct mr_load_counts c;
+    mr_load_hub_counts(f.hub, &c);
+    T_INT_EQ(c.outcomes[MR_OUTCOME_DONE], 24);
+    T_INT_EQ(http_script_requests(f.be), 24);
+    T_TRUE(http_script_requests(f.fe) < 12);
+    fixture_stop(&f);
+}
