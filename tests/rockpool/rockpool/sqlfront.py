@@ -79,7 +79,7 @@ def _first_line(error):
 
 def translate(tree, context):
     """The DuckDB text of a parsed query."""
-    _check_functions(tree)
+    check_functions(tree)
     tree = _constants(tree, context)
     _resolve(tree, context)
     tree = _typed(tree, context)
@@ -87,7 +87,7 @@ def translate(tree, context):
     return tree.sql(dialect=DuckDB)
 
 
-def _check_functions(tree):
+def check_functions(tree):
     for node in tree.find_all(exp.Func):
         if isinstance(node, exp.Anonymous):
             names = [node.name.upper()]

@@ -12,6 +12,7 @@ import zstandard
 from rockpool import catalog
 from rockpool.errors import LoadError
 from rockpool.load import Delta, columns, convert, csv, expressions, jsonrows
+from rockpool.load.params import Params
 
 MAX_REPORTED = 50
 PLAIN_DIGITS = {"TINYINT": 2, "SMALLINT": 4, "INT": 9, "BIGINT": 18, "LARGEINT": 38}
@@ -239,21 +240,43 @@ def _shown(value):
 
 def _finish(engine, table, params, made, scanned, errors):
     total = scanned.length + errors.count
-    arrays, bad = expressions.evaluate(engine, table, made, scanned, params)
-    scanned = _drop({**scanned.arrays, **{f"={n}": a for n, a in arrays.items()}}, scanned.length, scanned.raw, bad, errors)
-    scanned, unselected = expressions.select(engine, table, made, scanned, params)
-    found = {}
-    for column in table.columns:
-        if column.name in made.mapped:
-            found[column.name] = scanned.arrays[made.mapped[column.name]]
-        elif column.name in made.exprs:
-            found[column.name] = scanned.arrays[f"={column.name}"]
+    found = _map(engine, table, params, made, scanned)
     keep = _validate(table, found, made, scanned, errors)
+    kept = scanned.length if keep is None else len(keep)
+    chosen = expressions.select(engine, table, found, scanned.length, params)
+    if chosen is not None:
+        stay = set(chosen)
+        keep = [i for i in (range(scanned.length) if keep is None else keep) if i in stay]
+        unselected = kept - len(keep)
+    else:
+        unselected = 0
     rows = _delta_rows(table, found, made, scanned, keep)
     delta = Delta(table.database, table.name, table.id, rows, made.has_op, params.merge_condition)
     if rows.num_rows:
         engine.make_partitions(table, delta)
     return Result(delta, total, errors.count, unselected, errors)
+
+
+def _map(engine, table, params, made, scanned):
+    """Column name → array, in the table's order; a column without source takes its default later."""
+    computed = expressions.evaluate(engine, made, scanned, params)
+    found = {}
+    for column in table.columns:
+        if column.name in made.mapped:
+            found[column.name] = scanned.arrays[made.mapped[column.name]]
+        elif column.name in computed:
+            found[column.name] = _converted(computed[column.name], column.type)
+    return found
+
+
+def _converted(array, kind):
+    """The value of an expression as the column's type; what does not convert is NULL."""
+    if kind.name == "VARBINARY":
+        return array.cast(pyarrow.binary())
+    if kind.name in catalog.STRINGS:
+        return array.cast(pyarrow.string())
+    source = columns.Source("", kind)
+    return _convert_csv(array.cast(pyarrow.string()), source, 0, Params(), {})
 
 
 def _validate(table, found, made, scanned, errors):
@@ -265,6 +288,13 @@ def _validate(table, found, made, scanned, errors):
             continue
         for row in pc.indices_nonzero(pc.is_null(array)).to_pylist():
             bad.setdefault(row, f"NULL value in non-nullable column '{column.name}'")
+    for name, array in found.items():
+        limit = table.column(name).type.length
+        if name not in made.exprs or not limit:
+            continue
+        for row in pc.indices_nonzero(pc.fill_null(pc.greater(pc.binary_length(array), limit), False)).to_pylist():
+            size = len(array[row].as_buffer())
+            bad.setdefault(row, f"String (length={size}) is too long. The max length of '{name}' is {limit}")
     if isinstance(made.op, str):
         for row, value in enumerate(scanned.arrays[made.op].to_pylist()):
             if value is None:
