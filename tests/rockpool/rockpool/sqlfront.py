@@ -79,12 +79,20 @@ def _first_line(error):
 
 def translate(tree, context):
     """The DuckDB text of a parsed query."""
+    return _translated(tree, context).sql(dialect=DuckDB)
+
+
+def translate_item(tree, context):
+    """The DuckDB text of the only item of `SELECT item`."""
+    return _translated(tree, context).expressions[0].unalias().sql(dialect=DuckDB)
+
+
+def _translated(tree, context):
     check_functions(tree)
     tree = _constants(tree, context)
     _resolve(tree, context)
     tree = _typed(tree, context)
-    tree = tree.transform(lambda node: _rewrite(node))
-    return tree.sql(dialect=DuckDB)
+    return tree.transform(_rewrite)
 
 
 def check_functions(tree):

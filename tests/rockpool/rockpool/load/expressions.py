@@ -83,7 +83,7 @@ def evaluate(engine, made, scanned, params):
     context = _context(engine, params)
     selected = []
     for name, text in made.exprs.items():
-        translated = sqlfront.translate(_implicit_casts(_parse(text)), context).removeprefix("SELECT ")
+        translated = sqlfront.translate_item(_implicit_casts(_parse(text)), context)
         value = f"({translated})"
         selected.append(f'{value} AS "v:{name}"')
     sql = f"SELECT {', '.join(selected)} FROM fields ORDER BY __index"
@@ -110,7 +110,7 @@ def select(engine, table, found, length, params):
         context = _context(engine, params)
         sqlfront.check_functions(tree)
         condition = tree.args["where"].this
-        wanted = sqlfront.translate(exp.select(condition), context).removeprefix("SELECT ")
+        wanted = sqlfront.translate_item(exp.select(condition), context)
     except SqlError as error:
         raise LoadError(f"parse where header failed: {error.message}", "ANALYSIS_ERROR") from None
     typed = ", ".join(f'CAST("{n}" AS {table.column(n).type.duckdb()}) AS "{n}"' for n in found)
