@@ -74,12 +74,13 @@ is_listed(const struct mr_strings *list, const char *text)
 static bool
 add_item(const struct mri_site *site,
          struct mri_node *node,
+         uint32_t index,
          bool (*check)(const char *text),
          struct mr_strings *list)
 {
     const struct mri_type *type = &mri_config_types[site->option->type];
     char part[24], shown[MRI_SHOWN], allowed[128];
-    snprintf(part, sizeof part, "[%u]", list->count);
+    snprintf(part, sizeof part, "[%u]", index);
     const char *text = mri_config_scalar(site, part, node);
     if (!text)
         return false;
@@ -122,8 +123,9 @@ set_list(const struct mri_site *site, bool (*check)(const char *text))
         site->draft->nomem = true;
         return false;
     }
+    uint32_t index = 0;
     for (struct mri_node *node = site->node->first; node; node = node->next)
-        ok = add_item(site, node, check, list) && ok;
+        ok = add_item(site, node, index++, check, list) && ok;
     return ok;
 }
 

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALLOWED "count(), count(f), sum(f), min(f), max(f) or avg(f)"
+#define ALLOWED          "count(), count(f), sum(f), min(f), max(f) or avg(f)"
+#define AVERAGE_NAME_MAX 58 /* 64 without _count */
 
 struct function {
     const char *name;
@@ -125,6 +126,15 @@ take_call(const struct mri_site *site,
                                      "name one field of the event: sum(amount)",
                                      "%s names no field; allowed: " ALLOWED,
                                      mri_config_show(site, node, shown, sizeof shown));
+    if (function->op == MR_OP_AVG && strlen(node->key) > AVERAGE_NAME_MAX)
+        return mri_config_wrong_part(
+            site,
+            part,
+            node,
+            "choose another name",
+            "the name is too long for the columns _sum and _count of an average; allowed: "
+            "%d characters",
+            AVERAGE_NAME_MAX);
     measure->field = mri_config_copy(site->draft, call->argument);
     return measure->field != NULL;
 }

@@ -113,6 +113,23 @@ read_part(const struct mri_site *site,
 }
 
 static bool
+report_part(const struct mri_site *site, const struct mri_node *node)
+{
+    static const char *const parts[] = {"size", "offset"};
+    char part[72] = ".tumble.", hint[64];
+    size_t used = strlen(part);
+    const char *closest = mr_text_closest(node->key, parts, MR_ARRAY_LEN(parts));
+    mr_text_quote(part + used, sizeof part - used, node->key, strlen(node->key));
+    if (closest)
+        mri_config_cut(hint, sizeof hint, "did you mean \"%s\"?", closest);
+    return mri_config_wrong_part(site,
+                                 part,
+                                 node,
+                                 closest ? hint : mri_config_types[MRI_TYPE_WINDOW].hint,
+                                 "there is no such option; allowed here: size, offset");
+}
+
+static bool
 set_size_and_offset(const struct mri_site *site, struct mri_node *map)
 {
     struct mr_rollup_spec *rollup = site->base;
@@ -126,11 +143,7 @@ set_size_and_offset(const struct mri_site *site, struct mri_node *map)
             offset = node;
             ok = read_part(site, ".tumble.offset", node, 0, &rollup->offset_s) && ok;
         } else {
-            ok = mri_config_wrong_part(site,
-                                       ".tumble",
-                                       node,
-                                       mri_config_types[MRI_TYPE_WINDOW].hint,
-                                       "there is no such option; allowed here: size, offset");
+            ok = report_part(site, node);
         }
     }
     if (!sized)

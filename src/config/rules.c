@@ -181,7 +181,7 @@ report_column(struct mri_draft *draft,
           other);
 }
 
-/* The measure against the dimensions and the measures before it. */
+/* The measure against the dimensions and the other measures. */
 static void
 check_measure(struct mri_draft *draft, uint32_t index, uint32_t at)
 {
@@ -192,20 +192,12 @@ check_measure(struct mri_draft *draft, uint32_t index, uint32_t at)
             report_column(draft, index, measure, rollup->by.items[i], "one of the dimensions");
     for (uint32_t i = 0; i < rollup->measure_count; i++) {
         const struct mr_measure_spec *other = &rollup->measures[i];
-        bool both_plain = other->op != MR_OP_AVG && measure->op != MR_OP_AVG;
-        /* Of two averages, or of a measure and an average, the one that owns the longer name. */
-        if (i == at || (strcasecmp(other->name, measure->name) == 0 && i > at) ||
-            (both_plain && i > at))
+        /* Of two equal names the later one is named. */
+        if (i == at || (i > at && strcasecmp(other->name, measure->name) == 0))
             continue;
         if (measure_takes(other, measure->name))
             report_column(draft, index, measure, measure->name, "a column of another measure");
     }
-    if (measure->op == MR_OP_AVG && strlen(measure->name) + strlen("_count") > 64)
-        report_column(draft,
-                      index,
-                      measure,
-                      measure->name,
-                      "too long for the columns _sum and _count of an average");
 }
 
 static void

@@ -1,0 +1,585 @@
+/* Every kind of mistake with its whole text: place, option, value, what is allowed, hint. */
+#include "fixture.h"
+
+#define PIPELINE "pipeline: orders\n"
+#define SOURCE   "source: {kafka: {brokers: b, topics: [t], group: g}}\n"
+#define EVENT    "event: {schema: s.json, time: {field: t}}\n"
+#define SINK     "sink: {starrocks: {fe: [\"http://h:1\"], mysql: \"h:1\", database: d}}\n"
+#define DETAIL   "detail: {table: orders}\n"
+#define KAFKA(more)                                                                                \
+    PIPELINE "source: {kafka: {brokers: b, topics: [t], group: g, " more "}}\n" EVENT SINK DETAIL
+#define STARROCKS(more)                                                                            \
+    PIPELINE SOURCE EVENT                                                                          \
+        "sink: {starrocks: {fe: [\"http://h:1\"], mysql: \"h:1\", database: d, " more              \
+        "}}\n" DETAIL
+#define ROLLUP(more)   PIPELINE SOURCE EVENT SINK DETAIL "rollups:\n- {table: r, " more "}\n"
+#define MEASURES(more) ROLLUP("window: {tumble: 1m}, measures: {" more "}")
+#define WINDOW(more)   ROLLUP("measures: {n: count()}, window: " more)
+#define IDENTIFIER     "a letter or _, then up to 63 letters, digits or _"
+#define FUNCTIONS      "count(), count(f), sum(f), min(f), max(f) or avg(f)"
+#define YAML_HINT                                                                                  \
+    "HINT: indent with blanks, close every bracket and quote, and quote values that hold any of "  \
+    ": { } [ ] , & * # ! | > % @\n"
+
+struct mistake_case {
+    const char *text;
+    const char *expected;
+};
+
+static void
+check_cases(const struct mistake_case *cases, size_t count)
+{
+    T_TRUE(count > 0);
+    for (size_t i = 0; i < count; i++) {
+        char *said = mistakes_of(cases[i].text);
+        T_TRUE_MSG(strcmp(said, cases[i].expected) == 0,
+                   "of\n%s\ncame\n%s\nnot\n%s",
+                   cases[i].text,
+                   said,
+                   cases[i].expected);
+        free(said);
+    }
+}
+
+#define CHECK(cases) check_cases(cases, MR_ARRAY_LEN(cases))
+
+Test(config_mistakes, yaml_outside_of_what_is_supported_is_named_with_its_line)
+{
+    static const struct mistake_case cases[] = {
+        {"",
+         "x.yaml: the file holds no configuration\nHINT: start from a file of "
+         "schemas/pipelines\n"},
+        {"# only a comment\n",
+         "x.yaml: the file holds no configuration\nHINT: start from a file of "
+         "schemas/pipelines\n"},
+        {"- a\n",
+         "x.yaml:1: a list stands here; allowed: a map of options\nHINT: start from a file "
+         "of schemas/pipelines\n"},
+        {"a: [1\n",
+         "x.yaml:2: not valid YAML: did not find expected ',' or ']' while parsing a "
+         "flow sequence\n" YAML_HINT},
+        {"a: 1\n\tb: 2\n",
+         "x.yaml:2: not valid YAML: found a tab character that violates "
+         "indentation while scanning a plain scalar\n" YAML_HINT},
+        {"a: \"\xff\"\n", "x.yaml:1: not valid YAML: invalid leading UTF-8 octet\n" YAML_HINT},
+        {PIPELINE "--- \n" SOURCE,
+         "x.yaml:2: a second document begins here\nHINT: one file is one "
+         "pipeline: remove the line ---\n"},
+        {"pipeline: &p orders\n",
+         "x.yaml:1: anchors (&) are not supported\nHINT: write the value "
+         "out at each place\n"},
+        {"pipeline: *p\n",
+         "x.yaml:1: aliases (*) are not supported\nHINT: write the value out; "
+         "quote it if it begins with *\n"},
+        {"pipeline: !!str orders\n",
+         "x.yaml:1: tags (!) are not supported\nHINT: leave the tag "
+         "out; the option knows its type\n"},
+        {"{[a]: b}\n",
+         "x.yaml:1: a key is a list or a map; keys are single words\nHINT: quote the "
+         "key if it holds one of { } [ ]\n"},
+        {"\"a\\0b\": 1\n",
+         "x.yaml:1: a key holds a NUL character\nHINT: remove \\0 from the key\n"},
+        {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n",
+         "x.yaml:1: nested deeper than 32 levels\nHINT: no option is nested that deep\n"},
+    };
+    CHECK(cases);
+}
+
+Test(config_mistakes, a_key_that_stands_twice_is_named_with_the_line_of_the_first)
+{
+    static const struct mistake_case cases[] = {
+        {PIPELINE SOURCE EVENT SINK DETAIL PIPELINE,
+         "x.yaml:6: \"pipeline\" stands here twice; the first is on line 1\nHINT: keep one of the "
+         "two\n"},
+        {KAFKA("group: h"),
+         "x.yaml:2: \"group\" stands here twice; the first is on line 2\nHINT: "
+         "keep one of the two\n"},
+    };
+    CHECK(cases);
+}
+
+Test(config_mistakes, an_unknown_key_comes_with_what_is_allowed_and_a_guess)
+{
+    static const struct mistake_case cases[] = {
+        {BASE "pipline: x\n",
+         "x.yaml:6: pipline: there is no such option; allowed here: pipeline, source, event, sink, "
+         "detail, quarantine, rollups, rollup, flush, memory, threads, status, log\n"
+         "HINT: did you mean \"pipeline\"?\n"},
+        {BASE "flush: {evry: 1s}\n",
+         "x.yaml:6: flush.evry: there is no such option; allowed here: every, rows, bytes, depth\n"
+         "HINT: did you mean \"every\"?\n"},
+        {BASE "flush: {max_bytes: 1MiB}\n",
+         "x.yaml:6: flush.max_bytes: there is no such option; allowed here: every, rows, bytes, "
+         "depth\nHINT: did you mean event.max_bytes?\n"},
+        {KAFKA("grup: x"),
+         "x.yaml:2: source.kafka.grup: there is no such option; allowed here: brokers, topics, "
+         "group, start, and librdkafka's own (x.y)\nHINT: did you mean \"group\"?\n"},
+        {BASE "\"flush.every\": 1s\n",
+         "x.yaml:6: flush.every: there is no such option; allowed here: pipeline, source, event, "
+         "sink, detail, quarantine, rollups, rollup, flush, memory, threads, status, log\n"
+         "HINT: millrace --list-options shows them all\n"},
+        {BASE "\"\\n\\e\": 1s\n",
+         "x.yaml:6: \\x0A\\x1B: there is no such option; allowed here: pipeline, source, event, "
+         "sink, detail, quarantine, rollups, rollup, flush, memory, threads, status, log\n"
+         "HINT: millrace --list-options shows them all\n"},
+        {ROLLUP("window: {tumble: 1m}, measures: {n: count()}, bye: [x]"),
+         "x.yaml:7: rollups[0].bye: there is no such option; allowed here: table, window, by, "
+         "measures, max_keys\nHINT: did you mean \"by\"?\n"},
+    };
+    CHECK(cases);
+}
+
+Test(config_mistakes, what_is_required_and_missing_is_listed_at_its_group)
+{
+    static const struct mistake_case cases[] = {
+        {"{}\n",
+         "x.yaml:1: pipeline: is missing; allowed: a letter, then up to 31 letters, digits or _\n"
+         "HINT: Name of the pipeline; every label of a load begins with it.\n"
+         "x.yaml:1: source.kafka.brokers: is missing; allowed: host:port, separated by commas\n"
+         "HINT: Brokers to ask first, host:port, separated by commas.\n"
+         "x.yaml:1: source.kafka.topics: is missing; allowed: list of topics: letters, digits and "
+         ". _ -, up to 249\n"
+         "HINT: Topics to consume.\n"
+         "x.yaml:1: source.kafka.group: is missing; allowed: any text\n"
+         "HINT: Consumer group; instances of one group share the partitions.\n"
+         "x.yaml:1: event.schema: is missing; allowed: any text\n"
+         "HINT: JSON Schema of the events, relative to the working directory, else to this file.\n"
+         "x.yaml:1: event.time.field: is missing; allowed: a path such as `payload.amount`, or a "
+         "column\n"
+         "HINT: Field that holds the time of the event: a date-time that is always there.\n"
+         "x.yaml:1: sink.starrocks.fe: is missing; allowed: list of http://host:port\n"
+         "HINT: HTTP addresses of the frontends, tried in turn.\n"
+         "x.yaml:1: sink.starrocks.mysql: is missing; allowed: host:port\n"
+         "HINT: Address of the frontend's MySQL port.\n"
+         "x.yaml:1: sink.starrocks.database: is missing; allowed: " IDENTIFIER "\n"
+         "HINT: Database that holds the tables.\n"
+         "x.yaml:1: detail.table: is missing; allowed: " IDENTIFIER "\n"
+         "HINT: Table with one row an event.\n"},
+        {PIPELINE EVENT SINK DETAIL "source:\n  kafka:\n    brokers: b\n    topics: [t]\n",
+         "x.yaml:7: source.kafka.group: is missing; allowed: any text\n"
+         "HINT: Consumer group; instances of one group share the partitions.\n"},
+        {ROLLUP("by: [a]"),
+         "x.yaml:7: rollups[0].window: is missing; allowed: tumble: 1s to 366d; offset below the "
+         "size\n"
+         "HINT: Length of the windows, whole seconds: {tumble: 1m} or {tumble: {size: 1h, offset: "
+         "15m}}.\n"
+         "x.yaml:7: rollups[0].measures: is missing; allowed: map of name: function(field)\n"
+         "HINT: Measures, name: count() or count(f), sum(f), min(f), max(f), avg(f).\n"},
+    };
+    CHECK(cases);
+}
+
+Test(config_mistakes, a_group_or_value_of_the_wrong_kind_is_one_mistake)
+{
+    static const struct mistake_case cases[] = {
+        {PIPELINE "source: kafka\n" EVENT SINK DETAIL,
+         "x.yaml:2: source: a single value stands here; allowed: a map of options\n"
+         "HINT: indent its options under it, or write { option: value }\n"},
+        {BASE "flush:\n",
+         "x.yaml:6: flush: nothing stands here; allowed: a map of options\n"
+         "HINT: indent its options under it, or write { option: value }\n"},
+        {BASE "flush: [every]\n",
+         "x.yaml:6: flush: a list stands here; allowed: a map of options\n"
+         "HINT: indent its options under it, or write { option: value }\n"},
+        {BASE "memory: [512MiB]\n",
+         "x.yaml:6: memory: is a list; a single value is allowed here\n"
+         "HINT: write a whole number with B, KiB, MiB, GiB or TiB: 512MiB\n"},
+        {BASE "memory:\n",
+         "x.yaml:6: memory: has no value; allowed: 64MiB to 1TiB\n"
+         "HINT: write a whole number with B, KiB, MiB, GiB or TiB: 512MiB\n"},
+        {BASE "rollups: {a: b}\n",
+         "x.yaml:6: rollups: a map stands here; allowed: list of rollups\n"
+         "HINT: write a list: [{table: t, window: {tumble: 1m}, measures: {n: count()}}]\n"},
+        {BASE "rollups: [a]\n",
+         "x.yaml:6: rollups[0]: a single value stands here; allowed: a map with table, window and "
+         "measures\n"
+         "HINT: write a list: [{table: t, window: {tumble: 1m}, measures: {n: count()}}]\n"},
+        {PIPELINE "source: {kafka: {brokers: b, topics: t, group: g}}\n" EVENT SINK DETAIL,
+         "x.yaml:2: source.kafka.topics: a single value stands here; allowed: list of topics: "
+         "letters, digits and . _ -, up to 249\nHINT: write a list: [orders]\n"},
+        {PIPELINE "source: {kafka: {brokers: b, topics: [], group: g}}\n" EVENT SINK DETAIL,
+         "x.yaml:2: source.kafka.topics: 0 topics; allowed: 1 to 256\n"
+         "HINT: write a list: [orders]\n"},
+        {PIPELINE "source: {kafka: {brokers: b, topics: [[a]], group: g}}\n" EVENT SINK DETAIL,
+         "x.yaml:2: source.kafka.topics[0]: is a list; a single value is allowed here\n"
+         "HINT: write a list: [orders]\n"},
+    };
+    CHECK(cases);
+}
+
+Test(config_mistakes, numbers_come_with_their_unit_and_range)
+{
+    static const struct mistake_case cases[] = {
+        {BASE "memory: lots\n",
+         "x.yaml:6: memory: \"lots\" is not a size; allowed: 64MiB to 1TiB\n"
+         "HINT: write a whole number with B, KiB, MiB, GiB or TiB: 512MiB\n"},
+        {BASE "memory: 512MB\n",
+         "x.yaml:6: memory: \"512MB\" is not a size; allowed: 64MiB to 1TiB\n"
+         "HINT: units are powers of 1024: write KiB, MiB, GiB or TiB\n"},
+        {BASE "memory: 32MiB\n",
+         "x.yaml:6: memory: \"32MiB\" is out of range; allowed: 64MiB to 1TiB\n"
+         "HINT: write a whole number with B, KiB, MiB, GiB or TiB: 512MiB\n"},
+        {BASE "memory: 99999999TiB\n",
+         "x.yaml:6: memory: \"99999999TiB\" is not a size; allowed: 64MiB to 1TiB\n"
+         "HINT: write a whole number with B, KiB, MiB, GiB or TiB: 512MiB\n"},
+        {BASE "flush: {every: 1}\n",
+         "x.yaml:6: flush.every: \"1\" is not a duration; allowed: 10ms to 1h\n"
+         "HINT: write a whole number with ms, s, m, h or d: 500ms, 1m\n"},
+        {BASE "flush: {every: 1.5s}\n",
+         "x.yaml:6: flush.every: \"1.5s\" is not a duration; allowed: 10ms to 1h\n"
+         "HINT: write a whole number with ms, s, m, h or d: 500ms, 1m\n"},
+        {BASE "flush: {every: 2h}\n",
+         "x.yaml:6: flush.every: \"2h\" is out of range; allowed: 10ms to 1h\n"
+         "HINT: write a whole number with ms, s, m, h or d: 500ms, 1m\n"},
+        {STARROCKS("load_timeout: 1500ms"),
+         "x.yaml:4: sink.starrocks.load_timeout: \"1500ms\" is not a duration in whole seconds; "
+         "allowed: 1s to 3d\nHINT: write a whole number with s, m, h or d: 120s\n"},
+        {BASE "flush: {depth: -1}\n",
+         "x.yaml:6: flush.depth: \"-1\" is not a count; allowed: 1 to 8\n"
+         "HINT: write a whole number in digits: 1000\n"},
+        {BASE "flush: {depth: 9}\n",
+         "x.yaml:6: flush.depth: \"9\" is out of range; allowed: 1 to 8\n"
+         "HINT: write a whole number in digits: 1000\n"},
+    };
+    CHECK(cases);
+}
+
+Test(config_mistakes, names_and_texts_are_checked)
+{
+    static const struct mistake_case cases[] = {
+        {"pipeline: 1st\n" SOURCE EVENT SINK DETAIL,
+         "x.yaml:1: pipeline: \"1st\" is not a name of a pipeline; allowed: a letter, then up to "
+         "31 "
+         "letters, digits or _\nHINT: such as orders\n"},
+        {"pipeline: a123456789b123456789c123456789def\n" SOURCE EVENT SINK DETAIL,
+         "x.yaml:1: pipeline: \"a123456789b123456789c123456789def\" is not a name of a pipeline; "
+         "allowed: a letter, then up to 31 letters, digits or _\nHINT: such as orders\n"},
+        {PIPELINE SOURCE EVENT SINK "detail: {table: \"or`ders\"}\n",
+         "x.yaml:5: detail.table: \"or`ders\" is not a name in StarRocks; allowed: " IDENTIFIER "\n"
+         "HINT: such as orders_1m\n"},
+        {PIPELINE SOURCE SINK DETAIL "event: {schema: \"\", time: {field: \"a b\"}}\n",
+         "x.yaml:5: event.schema: the value is empty; allowed: any text\n"
+         "HINT: write a text that is not empty\n"
+         "x.yaml:5: event.time.field: \"a b\" is not a field; allowed: a path such as "
+         "`payload.amount`, or a column\nHINT: name the field by its path in the event\n"},
+        {PIPELINE SOURCE SINK DETAIL "event: {schema: \"a\\nb\", time: {field: \"a\\0\"}}\n",
+         "x.yaml:5: event.schema: the value holds a control character\n"
+         "HINT: remove line ends, tabs and the like\n"
+         "x.yaml:5: event.time.field: the value holds a NUL character\nHINT: remove \\0\n"},
+        {STARROCKS("user: \"a:b\""),
+         "x.yaml:4: sink.starrocks.user: \"a:b\" is not a user; allowed: a name without a colon\n"
+         "HINT: such as millrace\n"},
+        {BASE "log: {level: warning, format: xml}\n",
+         "x.yaml:6: log.level: \"warning\" is not a level; allowed: error, warn, info or debug\n"
+         "HINT: info is right for most\n"
+         "x.yaml:6: log.format: \"xml\" is not a format; allowed: text or json\n"
+         "HINT: json suits log collectors\n"},
+        {BASE "log: {level: warm}\n",
+         "x.yaml:6: log.level: \"warm\" is not a level; allowed: error, warn, info or debug\n"
+         "HINT: did you mean \"warn\"?\n"},
+    };
+    CHECK(cases);
+}
+
+Test(config_mistakes, addresses_topics_and_the_place_to_start_are_checked)
+{
+    static const struct mistake_case cases[] = {
+        {PIPELINE
+         "source: {kafka: {brokers: \"a:1,,b:2\", topics: [\"^o.*\", a, a], group: g}}\n" EVENT SINK
+             DETAIL,
+         "x.yaml:2: source.kafka.brokers: \"a:1,,b:2\" is not a list of brokers; allowed: "
+         "host:port, separated by commas\nHINT: such as \"kafka-1:9092,kafka-2:9092\"\n"
+         "x.yaml:2: source.kafka.topics[0]: \"^o.*\" is not a topic; allowed: list of topics: "
+         "letters, digits and . _ -, up to 249\nHINT: write a list: [orders]\n"
+         "x.yaml:2: source.kafka.topics[2]: \"a\" stands here twice\n"
+         "HINT: remove one of the two\n"},
+        {KAFKA("start: yesterday"),
+         "x.yaml:2: source.kafka.start: \"yesterday\" is not a place to start; allowed: earliest, "
+         "latest or a time with zone\nHINT: such as \"2026-01-31T00:00:00Z\"\n"},
+        {KAFKA("start: \"2026-02-30T00:00:00Z\""),
+         "x.yaml:2: source.kafka.start: \"2026-02-30T00:00:00Z\" is not a place to start; allowed: "
+         "earliest, latest or a time with zone\nHINT: such as \"2026-01-31T00:00:00Z\"\n"},
+        {KAFKA("plugin.library.paths: x.so"),
+         "x.yaml:2: source.kafka.plugin.library.paths: is refused: it loads foreign code into the "
+         "process, which can then do anything to the data\nHINT: take it out\n"},
+        {PIPELINE SOURCE EVENT
+         "sink: {starrocks: {fe: [\"https://h:1\", \"http://h\", "
+         "\"http://h:1/api\", \"http://root:sesame@h:1\"], mysql: h, database: d-e}}\n" DETAIL,
+         "x.yaml:4: sink.starrocks.fe[0]: \"https://h:1\": https is refused, because StarRocks "
+         "redirects loads to backends over plain http: it would protect nothing\n"
+         "HINT: write http://host:port of the frontend's http_port\n"
+         "x.yaml:4: sink.starrocks.fe[1]: \"http://h\" is not an address; allowed: list of "
+         "http://host:port\nHINT: write a list: [\"http://localhost:8030\"]\n"
+         "x.yaml:4: sink.starrocks.fe[2]: \"http://h:1/api\" is not an address; allowed: list of "
+         "http://host:port\nHINT: write a list: [\"http://localhost:8030\"]\n"
+         "x.yaml:4: sink.starrocks.fe[3]: the value is not an address; allowed: list of "
+         "http://host:port\nHINT: write a list: [\"http://localhost:8030\"]\n"
+         "x.yaml:4: sink.starrocks.mysql: \"h\" is not an address; allowed: host:port\n"
+         "HINT: such as \"localhost:9030\"\n"
+         "x.yaml:4: sink.starrocks.database: \"d-e\" is not a name in StarRocks; "
+         "allowed: " IDENTIFIER "\nHINT: such as orders_1m\n"},
+        {STARROCKS("backends: [\"be:99999\"]"),
+         "x.yaml:4: sink.starrocks.backends[0]: \"be:99999\" is not a backend; allowed: list of "
+         "host or host:port\nHINT: write a list: [one, two]\n"},
+        {BASE "status: {listen: \"*:9630\"}\n",
+         "x.yaml:6: status.listen: \"*:9630\" is not an address; allowed: host:port, port 0 for "
+         "any "
+         "free one, or off\nHINT: such as \"127.0.0.1:9630\", or \"0.0.0.0:9630\" for all "
+         "interfaces\n"},
+    };
+    CHECK(cases);
+}
+
+Test(config_mistakes, columns_of_the_detail_table_are_checked)
+{
+    static const struct mistake_case cases[] = {
+        {PIPELINE SOURCE EVENT SINK "detail: {table: t, columns: {a: x.y, A: z, _offset: o, "
+                                    "\"b c\": d, e: \"f,g\", h: [i]}}\n",
+         "x.yaml:5: detail.columns.A: StarRocks takes it for the column on line 5\n"
+         "HINT: choose another name\n"
+         "x.yaml:5: detail.columns._offset: the name is reserved; every table has its own column "
+         "of "
+         "that name, or StarRocks does\nHINT: choose another name\n"
+         "x.yaml:5: detail.columns.b c: is not a name of a column; allowed: " IDENTIFIER "\n"
+         "HINT: choose another name\n"
+         "x.yaml:5: detail.columns.e: \"f,g\" is not a path of a field; allowed: a path such as "
+         "`payload.amount`, or a column\nHINT: name the field by its path in the event\n"
+         "x.yaml:5: detail.columns.h: is a list; a single value is allowed here\n"
+         "HINT: write a map: {amount: payload.amount}\n"},
+        {PIPELINE SOURCE EVENT SINK "detail: {table: t, columns: [a], key: id}\n",
+         "x.yaml:5: detail.columns: a list stands here; allowed: map of column: path\n"
+         "HINT: write a map: {amount: payload.amount}\n"
+         "x.yaml:5: detail.key: a single value stands here; allowed: list of columns\n"
+         "HINT: write a list: [one, two]\n"},
+    };
+    CHECK(cases);
+}
+
+Test(config_mistakes, windows_are_checked_and_those_of_a_later_version_named)
+{
+    static const struct mistake_case cases[] = {
+        {WINDOW("{tumble: 1500ms}"),
+         "x.yaml:7: rollups[0].window.tumble: \"1500ms\" is not a length; allowed: whole seconds, "
+         "1s to 366d\nHINT: write a whole number with s, m, h or d: 120s\n"},
+        {WINDOW("{tumble: 367d}"),
+         "x.yaml:7: rollups[0].window.tumble: \"367d\" is not a length; allowed: whole seconds, "
+         "1s to 366d\nHINT: write a whole number with s, m, h or d: 120s\n"},
+        {WINDOW("{tumble: {size: 1h, offset: 60m}}"),
+         "x.yaml:7: rollups[0].window.tumble.offset: \"60m\" is not below the size of the window\n"
+         "HINT: take the rest after whole windows\n"},
+        {WINDOW("{tumble: {offset: 0s, sise: 1h}}"),
+         "x.yaml:7: rollups[0].window.tumble.sise: there is no such option; allowed here: size, "
+         "offset\nHINT: did you mean \"size\"?\n"
+         "x.yaml:7: rollups[0].window.tumble.size: is missing; allowed: 1s to 366d\n"
+         "HINT: write {tumble: 1m} or {tumble: {size: 1h, offset: 15m}}\n"},
+        {WINDOW("1m"),
+         "x.yaml:7: rollups[0].window: \"1m\" is not a window; allowed: {tumble: "
+         "size}\nHINT: write {tumble: 1m} or {tumble: {size: 1h, offset: 15m}}\n"},
+        {WINDOW("{tumbel: 1m}"),
+         "x.yaml:7: rollups[0].window: \"tumbel\" is not a window; allowed: "
+         "{tumble: size}\nHINT: did you mean \"tumble\"?\n"},
+        {WINDOW("{}"),
+         "x.yaml:7: rollups[0].window: one kind of window is needed; allowed: "
+         "{tumble: size}\n"
+         "HINT: write {tumble: 1m} or {tumble: {size: 1h, offset: 15m}}\n"},
+        {WINDOW("{hop: {size: 1h, every: 5m}}"),
+         "x.yaml:7: rollups[0].window: a later version of Millrace brings hop windows\n"
+         "HINT: take it out for now\n"},
+        {WINDOW("{cumulate: {size: 1d, step: 1h}}"),
+         "x.yaml:7: rollups[0].window: a later version of Millrace brings cumulate windows\n"
+         "HINT: take it out for now\n"},
+        {WINDOW("{session: {gap: 30m, by: [member_id]}}"),
+         "x.yaml:7: rollups[0].window: a later version of Millrace brings session windows\n"
+         "HINT: take it out for now\n"},
+        {WINDOW("{calendar: {unit: day, zone: Europe/Berlin}}"),
+         "x.yaml:7: rollups[0].window: a later version of Millrace brings calendar windows\n"
+         "HINT: take it out for now\n"},
+        {WINDOW("none"),
+         "x.yaml:7: rollups[0].window: a later version of Millrace brings none "
+         "windows\nHINT: take it out for now\n"},
+    };
+    CHECK(cases);
+}
+
+Test(config_mistakes, measures_are_checked_and_those_of_a_later_version_named)
+{
+    static const struct mistake_case cases[] = {
+        {MEASURES("a: summ(x)"),
+         "x.yaml:7: rollups[0].measures.a: \"summ(x)\" is not a measure; allowed: " FUNCTIONS "\n"
+         "HINT: did you mean sum()?\n"},
+        {MEASURES("a: amount"),
+         "x.yaml:7: rollups[0].measures.a: \"amount\" is not a measure; allowed: " FUNCTIONS "\n"
+         "HINT: write a map: {orders: count(), revenue: sum(amount)}\n"},
+        {MEASURES("a: sum(), b: \"max(x, y)\""),
+         "x.yaml:7: rollups[0].measures.a: \"sum()\" names no field; allowed: " FUNCTIONS "\n"
+         "HINT: name one field of the event: sum(amount)\n"
+         "x.yaml:7: rollups[0].measures.b: \"max(x, y)\" names no field; allowed: " FUNCTIONS "\n"
+         "HINT: name one field of the event: sum(amount)\n"},
+        {MEASURES("a: {of: sum(x), where: y}"),
+         "x.yaml:7: rollups[0].measures.a: a later version of Millrace brings conditions on a "
+         "measure\nHINT: take it out for now\n"},
+        {MEASURES("a: var(x), b: stddev(x), c: \"quantiles(x, 0.5)\", d: first(x), e: last(x), "
+                  "f: \"ratio(a, b)\", g: count_if(x), h: stddev_samp(x)"),
+         "x.yaml:7: rollups[0].measures.a: a later version of Millrace brings var()\n"
+         "HINT: take it out for now\n"
+         "x.yaml:7: rollups[0].measures.b: a later version of Millrace brings stddev()\n"
+         "HINT: take it out for now\n"
+         "x.yaml:7: rollups[0].measures.c: a later version of Millrace brings quantiles()\n"
+         "HINT: take it out for now\n"
+         "x.yaml:7: rollups[0].measures.d: a later version of Millrace brings first()\n"
+         "HINT: take it out for now\n"
+         "x.yaml:7: rollups[0].measures.e: a later version of Millrace brings last()\n"
+         "HINT: take it out for now\n"
+         "x.yaml:7: rollups[0].measures.f: a later version of Millrace brings ratio()\n"
+         "HINT: take it out for now\n"
+         "x.yaml:7: rollups[0].measures.g: a later version of Millrace brings count_if()\n"
+         "HINT: take it out for now\n"
+         "x.yaml:7: rollups[0].measures.h: a later version of Millrace brings stddev_samp()\n"
+         "HINT: take it out for now\n"},
+        {ROLLUP("window: {tumble: 1m}, measures: {}"),
+         "x.yaml:7: rollups[0].measures: 0 measures; allowed: 1 to 64\n"
+         "HINT: write a map: {orders: count(), revenue: sum(amount)}\n"},
+        {ROLLUP("window: {tumble: 1m}, measures: {n: count()}, by: [{hour: hour(t)}], where: x, "
+                "top: {k: 10}, late: correct"),
+         "x.yaml:7: rollups[0].by: a later version of Millrace brings derived dimensions\n"
+         "HINT: take it out for now\n"
+         "x.yaml:7: rollups[0].where: a later version of Millrace brings rollups[0].where\n"
+         "HINT: take it out for now\n"
+         "x.yaml:7: rollups[0].top: a later version of Millrace brings rollups[0].top\n"
+         "HINT: take it out for now\n"
+         "x.yaml:7: rollups[0].late: a later version of Millrace brings rollups[0].late\n"
+         "HINT: take it out for now\n"},
+        {PIPELINE SOURCE SINK "event: {schema: s, time: {field: t, late: correct}}\n"
+                              "detail: {table: t, where: x}\ndelivery: at-least-once\n",
+         "x.yaml:4: event.time.late: a later version of Millrace brings event.time.late\n"
+         "HINT: take it out for now\n"
+         "x.yaml:5: detail.where: a later version of Millrace brings detail.where\n"
+         "HINT: take it out for now\n"
+         "x.yaml:6: delivery: a later version of Millrace brings delivery\n"
+         "HINT: take it out for now\n"},
+    };
+    CHECK(cases);
+}
+
+Test(config_mistakes, names_of_measures_clash_with_nothing)
+{
+    static const struct mistake_case cases[] = {
+        {MEASURES("1a: count(), window_start: count(), __op: count()"),
+         "x.yaml:7: rollups[0].measures.1a: is not a name of a column; allowed: " IDENTIFIER "\n"
+         "HINT: choose another name\n"
+         "x.yaml:7: rollups[0].measures.window_start: the name is reserved for the rollup's own "
+         "columns\nHINT: choose another name\n"
+         "x.yaml:7: rollups[0].measures.__op: the name is reserved for StarRocks\n"
+         "HINT: choose another name\n"},
+        {ROLLUP("window: {tumble: 1m}, by: [country], measures: {Country: count(), n: count(), "
+                "N: sum(x)}"),
+         "x.yaml:7: rollups[0].measures.Country: the column \"country\" is also one of the "
+         "dimensions; StarRocks does not tell upper and lower case apart\n"
+         "HINT: choose another name\n"
+         "x.yaml:7: rollups[0].measures.N: the column \"N\" is also a column of another measure; "
+         "StarRocks does not tell upper and lower case apart\nHINT: choose another name\n"},
+        {MEASURES("a_sum: count(), a: avg(x)"),
+         "x.yaml:7: rollups[0].measures.a_sum: the column \"a_sum\" is also a column of another "
+         "measure; StarRocks does not tell upper and lower case apart\n"
+         "HINT: choose another name\n"},
+        {ROLLUP("window: {tumble: 1m}, by: [a_count], measures: {a: avg(x)}"),
+         "x.yaml:7: rollups[0].measures.a: the column \"a_count\" is also one of the dimensions; "
+         "StarRocks does not tell upper and lower case apart\nHINT: choose another name\n"},
+        {MEASURES("a123456789b123456789c123456789d123456789e123456789f123456789: avg(x)"),
+         "x.yaml:7: rollups[0].measures.a123456789b123456789c123456789d123456789e123456789"
+         "f123456789: the name is too long for the columns _sum and _count of an average; allowed: "
+         "58 characters\nHINT: choose another name\n"},
+    };
+    CHECK(cases);
+}
+
+Test(config_mistakes, options_that_do_not_fit_together_are_both_named)
+{
+    static const struct mistake_case cases[] = {
+        {BASE "flush: {bytes: 64MiB}\nmemory: 128MiB\n",
+         "x.yaml:6: flush.bytes: 64MiB is above 32MiB, which is 1/4 of memory\n"
+         "HINT: lower flush.bytes or raise memory\n"},
+        {PIPELINE SOURCE SINK DETAIL "event: {schema: s, time: {field: t}, max_bytes: 64MiB}\n",
+         "x.yaml:5: event.max_bytes: 64MiB is above 32MiB, which is 1/16 of memory\n"
+         "HINT: lower event.max_bytes or raise memory\n"},
+        {PIPELINE SOURCE SINK DETAIL "event: {schema: s, time: {field: t}, max_bytes: 1KiB}\n"
+                                     "quarantine: {raw_bytes: 2KiB}\n",
+         "x.yaml:6: quarantine.raw_bytes: 2KiB is above 1KiB, which is event.max_bytes\n"
+         "HINT: lower quarantine.raw_bytes or raise event.max_bytes\n"},
+        {BASE "quarantine: {table: orders}\nrollups:\n"
+              "- {table: millrace_ledger, window: {tumble: 1m}, measures: {n: count()}}\n"
+              "- {table: r, window: {tumble: 1m}, measures: {n: count()}}\n"
+              "- {table: r_view, window: {tumble: 1m}, measures: {n: count()}}\n",
+         "x.yaml:6: quarantine.table: \"orders\" is already the name of detail.table\n"
+         "HINT: choose another name\n"
+         "x.yaml:8: rollups[0].table: \"millrace_ledger\" is already the name of Millrace's own "
+         "ledger\nHINT: choose another name\n"
+         "x.yaml:9: the views of rollups[1].table: \"r_view\" is already the name of "
+         "rollups[2].table\nHINT: choose another name\n"},
+        {PIPELINE SOURCE EVENT SINK
+         "detail: {table: a123456789b123456789c123456789d123456789e123456789f123456789}\n",
+         "x.yaml:5: detail.table: \"a123456789b123456789c123456789d123456789e123456789f123456789"
+         "_quarantine\", the default of quarantine.table, is longer than 64 characters\n"
+         "HINT: shorten detail.table, or set quarantine.table\n"},
+    };
+    CHECK(cases);
+}
+
+Test(config_mistakes, all_mistakes_of_a_file_are_listed_at_once_in_the_order_of_its_lines)
+{
+    char *said = mistakes_of("memory: 1MiB\n"
+                             "flush: {every: now}\n"
+                             "pipeline: a-b\n" SOURCE SINK DETAIL);
+    T_STR_EQ(said,
+             "x.yaml:1: memory: \"1MiB\" is out of range; allowed: 64MiB to 1TiB\n"
+             "HINT: write a whole number with B, KiB, MiB, GiB or TiB: 512MiB\n"
+             "x.yaml:1: event.schema: is missing; allowed: any text\n"
+             "HINT: JSON Schema of the events, relative to the working directory, else to "
+             "this file.\n"
+             "x.yaml:1: event.time.field: is missing; allowed: a path such as "
+             "`payload.amount`, or a column\n"
+             "HINT: Field that holds the time of the event: a date-time that is always "
+             "there.\n"
+             "x.yaml:2: flush.every: \"now\" is not a duration; allowed: 10ms to 1h\n"
+             "HINT: write a whole number with ms, s, m, h or d: 500ms, 1m\n"
+             "x.yaml:3: pipeline: \"a-b\" is not a name of a pipeline; allowed: a letter, "
+             "then up to 31 letters, digits or _\nHINT: such as orders\n");
+    free(said);
+}
+
+Test(config_mistakes, a_map_with_thousands_of_keys_ends_at_the_limit)
+{
+    struct mr_text text = {0};
+    for (int i = 0; i < 5000; i++)
+        mr_text_addf(&text, "k%d: 1\n", i);
+    char *said = mistakes_of(mr_text_str(&text));
+    T_STR_EQ(said,
+             "x.yaml:1025: a list or map has more than 1024 entries\n"
+             "HINT: split it over several pipelines\n");
+    free(said);
+    mr_text_fini(&text);
+}
+
+Test(config_mistakes, a_thousand_mistakes_are_kept_and_no_more)
+{
+    struct mr_mistakes mistakes = {0};
+    for (int i = 0; i < 1200; i++)
+        mr_mistakes_add(&mistakes, (uint32_t)i, "o", "", "mistake %d", i);
+    T_INT_EQ(mistakes.count, 1000);
+    T_STR_EQ(mistakes.items[999].text, "mistake 999");
+    mr_mistakes_fini(&mistakes);
+    T_INT_EQ(mistakes.count, 0);
+}
+
+Test(config_mistakes, a_mistake_longer_than_its_place_is_cut)
+{
+    struct mr_mistakes mistakes = {0};
+    char long_text[1000];
+    memset(long_text, 'x', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = '\0';
+    mr_mistakes_add(&mistakes, 1, long_text, long_text, "%s", long_text);
+    T_INT_EQ(strlen(mistakes.items[0].option), sizeof mistakes.items[0].option - 1);
+    T_INT_EQ(strlen(mistakes.items[0].text), sizeof mistakes.items[0].text - 1);
+    T_INT_EQ(strlen(mistakes.items[0].hint), sizeof mistakes.items[0].hint - 1);
+    mr_mistakes_fini(&mistakes);
+}
