@@ -1,0 +1,67 @@
+/* Rollups: the rows of a quiet unit's table, encoded. */
+#include "harvest_priv.h"
+
+struct encoder {
+    struct mr_body *body;
+    const struct mri_out *columns;
+    uint32_t count, dims;
+    struct mri_dates dates;
+    bool unsafe; /* a value was met that CSV cannot carry */
+};
+
+static bool
+any_unsafe(const struct mr_value *values, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (values[i].set && values[i].csv_unsafe)
+            return true;
+    return false;
+}
+
+static enum mr_rc
+encode_row(void *context, const struct mr_fold_row *row)
+{
+    struct encoder *encoder = context;
+    uint32_t measures = encoder->count - 1 - encoder->dims;
+    if (encoder->body->format == MR_BODY_CSV &&
+        (any_unsafe(row->dims, encoder->dims) || any_unsafe(row->measures, measures))) {
+        encoder->unsafe = true;
+        return MR_BUSY; /* ends this drain; the next one writes JSON */
+    }
+    struct mr_value start = {.i64 = row->window_start_us, .set = true};
+    const struct mr_value *values[MRI_ROLLUP_MAX];
+    values[0] = &start;
+    for (uint32_t i = 0; i < encoder->dims; i++)
+        values[1 + i] = &row->dims[i];
+    for (uint32_t i = 0; i < measures; i++)
+        values[1 + encoder->dims + i] = &row->measures[i];
+    if (encoder->body->format == MR_BODY_JSON)
+        return mri_harvest_json_values(encoder->body, encoder->columns, values, encoder->count,
+                                       &encoder->dates);
+    return mri_harvest_csv_values(encoder->body, encoder->columns, values, encoder->count,
+                                  &encoder->dates);
+}
+
+/* A quiet unit can be drained again, so what CSV cannot carry is found while CSV is tried. */
+enum mr_rc
+mri_harvest_drain(const struct mr_layout *layout, struct mr_budget *budget,
+                  struct mr_fold_unit *unit, uint32_t rollup, struct mr_body *ret_body)
+{
+    struct mri_out columns[MRI_ROLLUP_MAX];
+    struct mr_body body;
+    struct encoder encoder = {.body = &body, .columns = columns, .dates = {.day = INT32_MIN}};
+    encoder.count = mri_harvest_rollup(layout, &layout->rollups[rollup], columns);
+    encoder.dims = layout->rollups[rollup].dim_count;
+    mr_body_init(&body, MR_BODY_CSV, budget);
+    enum mr_rc rc = mr_fold_drain(unit, rollup, encode_row, &encoder);
+    if (encoder.unsafe) {
+        mr_body_fini(&body);
+        mr_body_init(&body, MR_BODY_JSON, budget);
+        rc = mr_fold_drain(unit, rollup, encode_row, &encoder);
+    }
+    if (rc != MR_OK)
+        mr_body_fini(&body);
+    else
+        *ret_body = body;
+    return rc;
+}
