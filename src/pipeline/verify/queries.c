@@ -179,14 +179,16 @@ detail_part(const struct windows *windows,
             unsigned number)
 {
     struct mr_text *out = windows->out;
+    bool wider =
+        (part->op == MR_OP_SUM && measure->type != MR_TYPE_DOUBLE) || measure->type == MR_TYPE_BOOL;
     if (part->op == MR_OP_COUNT_ALL)
         mr_text_adds(out, ", COUNT(*)");
     else if (part->op == MR_OP_COUNT)
         mr_text_addf(out, ", COUNT(x.c%u)", number);
-    else if (measure->type == MR_TYPE_DOUBLE)
-        mr_text_addf(out, ", %s(x.c%u)", part->aggregate, number);
-    else
+    else if (wider)
         mr_text_addf(out, ", %s(CAST(x.c%u AS %s))", part->aggregate, number, part->type);
+    else
+        mr_text_addf(out, ", %s(x.c%u)", part->aggregate, number);
     mr_text_addf(out, " AS m%u", number);
     if (is_rounded(part, measure))
         mr_text_addf(out, ", SUM(ABS(x.c%u)) AS g%u", number, number);

@@ -7,8 +7,9 @@
 
 /* Beside detail, quarantine, ledger and chains: a table and a view a rollup. */
 enum { DETAIL, QUARANTINE, FIRST_ROLLUP };
-#define NAME_BYTES_MAX 256
-#define COLUMNS_MAX    (MR_MAX_COLUMNS + 8)
+#define NAME_BYTES_MAX     256
+#define PIPELINE_BYTES_MAX 32 /* VARCHAR of the ledger's first column */
+#define COLUMNS_MAX        (MR_MAX_COLUMNS + 8)
 
 const char *
 mri_model_name(enum mri_model model)
@@ -358,6 +359,12 @@ enum mr_rc
 mri_layout_check(const struct mr_layout *layout, struct mr_error *reterr_error)
 {
     enum mr_rc rc = check_names(layout, reterr_error);
+    if (rc == MR_OK && strlen(layout->pipeline) > PIPELINE_BYTES_MAX)
+        rc = mr_error_set(reterr_error,
+                          MR_CONFIG,
+                          "the name of a pipeline has %zu bytes, the ledger has room for %d",
+                          strlen(layout->pipeline),
+                          PIPELINE_BYTES_MAX);
     for (uint32_t i = 0; i < layout->topic_count && rc == MR_OK; i++) {
         if (strlen(layout->pipeline) + strlen(layout->topics[i]) > MR_KEY_TEXT_MAX) {
             rc = mr_error_set(reterr_error,

@@ -245,6 +245,17 @@ Test(verify_ddl, a_pipeline_and_topic_too_long_for_the_ledgers_key_are_refused)
     free(text);
 }
 
+Test(verify_ddl, a_pipelines_name_must_fit_into_the_ledger)
+{
+    struct mr_layout layout = *fixture_orders();
+    struct mr_error error;
+    layout.pipeline = "a23456789012345678901234567890_2";
+    T_INT_EQ(mri_layout_check(&layout, &error), MR_OK);
+    layout.pipeline = "a23456789012345678901234567890_23";
+    T_INT_EQ(mri_layout_check(&layout, &error), MR_CONFIG);
+    T_TRUE(strstr(error.text, "33 bytes, the ledger has room for 32"));
+}
+
 Test(verify_ddl, a_key_that_may_be_null_or_is_a_number_with_a_fraction_is_refused)
 {
     struct mr_layout *layout = fixture_keyed();
