@@ -195,8 +195,6 @@ part_init(const struct mr_layout *layout,
         snprintf(part->type, sizeof part->type, "BIGINT");
     else if (op == MR_OP_SUM)
         sum_type(measure, part->type);
-    else if (measure->type == MR_TYPE_BOOL) /* MIN and MAX columns may not be BOOLEAN */
-        snprintf(part->type, sizeof part->type, "TINYINT");
     else
         type_of(measure->type,
                 measure->precision,
@@ -307,50 +305,64 @@ mri_table_fini(struct mri_table *table)
 }
 
 static enum mr_rc
+refuse(struct mr_error *reterr_error, const char *hint)
+{
+    mr_error_hint(reterr_error, "%s", hint);
+    return MR_CONFIG;
+}
+
+static enum mr_rc
 check_key(const struct mr_column *column, struct mr_error *reterr_error)
 {
-    if (column->nullable)
-        return mr_error_set(reterr_error,
-                            MR_CONFIG,
-                            "detail.key column '%s' may be null: a primary key may not",
-                            column->name);
+    static const char hint[] = "name other fields in detail.key, or leave it out";
+    if (column->nullable) {
+        (void)mr_error_set(reterr_error,
+                           MR_CONFIG,
+                           "detail.key column '%s' may be null: a primary key may not",
+                           column->name);
+        return refuse(reterr_error, hint);
+    }
     if (column->type == MR_TYPE_DOUBLE || column->type == MR_TYPE_DECIMAL ||
-        column->type == MR_TYPE_JSON)
-        return mr_error_set(reterr_error,
-                            MR_CONFIG,
-                            "detail.key column '%s' has a type that StarRocks allows in no primary "
-                            "key (string, integer, boolean, date and time are allowed)",
-                            column->name);
+        column->type == MR_TYPE_JSON) {
+        (void)mr_error_set(reterr_error,
+                           MR_CONFIG,
+                           "detail.key column '%s' has a type that StarRocks allows in no primary "
+                           "key (string, integer, boolean, date and time are allowed)",
+                           column->name);
+        return refuse(reterr_error, hint);
+    }
     return MR_OK;
 }
 
 static enum mr_rc
-check_name(const char *what, const char *name, struct mr_error *reterr_error)
+check_name(const char *what, const char *name, size_t max, struct mr_error *reterr_error)
 {
-    if (strlen(name) <= NAME_BYTES_MAX)
+    if (strlen(name) <= max)
         return MR_OK;
-    return mr_error_set(reterr_error,
-                        MR_CONFIG,
-                        "the name of a %s has %zu bytes, %d are allowed",
-                        what,
-                        strlen(name),
-                        NAME_BYTES_MAX);
+    (void)mr_error_set(reterr_error,
+                       MR_CONFIG,
+                       "the name of a %s has %zu bytes, there is room for %zu",
+                       what,
+                       strlen(name),
+                       max);
+    return refuse(reterr_error, "choose a shorter name");
 }
 
 static enum mr_rc
 check_names(const struct mr_layout *layout, struct mr_error *reterr_error)
 {
-    enum mr_rc rc = check_name("database", layout->database, reterr_error);
+    enum mr_rc rc = check_name("database", layout->database, NAME_BYTES_MAX, reterr_error);
     if (rc == MR_OK)
-        rc = check_name("table", layout->detail_table, reterr_error);
+        rc = check_name("table", layout->detail_table, NAME_BYTES_MAX, reterr_error);
     if (rc == MR_OK)
-        rc = check_name("table", layout->quarantine_table, reterr_error);
+        rc = check_name("table", layout->quarantine_table, NAME_BYTES_MAX, reterr_error);
     for (uint32_t i = 0; i < layout->column_count && rc == MR_OK; i++)
-        rc = check_name("column", layout->columns[i].name, reterr_error);
+        rc = check_name("column", layout->columns[i].name, NAME_BYTES_MAX, reterr_error);
     for (uint32_t r = 0; r < layout->rollup_count && rc == MR_OK; r++) {
-        rc = check_name("table", layout->rollups[r].table, reterr_error);
+        rc = check_name("table", layout->rollups[r].table, NAME_BYTES_MAX, reterr_error);
         for (uint32_t i = 0; i < layout->rollups[r].measure_count && rc == MR_OK; i++)
-            rc = check_name("measure", layout->rollups[r].measures[i].name, reterr_error);
+            rc = check_name(
+                "measure", layout->rollups[r].measures[i].name, NAME_BYTES_MAX, reterr_error);
     }
     return rc;
 }
@@ -359,12 +371,8 @@ enum mr_rc
 mri_layout_check(const struct mr_layout *layout, struct mr_error *reterr_error)
 {
     enum mr_rc rc = check_names(layout, reterr_error);
-    if (rc == MR_OK && strlen(layout->pipeline) > PIPELINE_BYTES_MAX)
-        rc = mr_error_set(reterr_error,
-                          MR_CONFIG,
-                          "the name of a pipeline has %zu bytes, the ledger has room for %d",
-                          strlen(layout->pipeline),
-                          PIPELINE_BYTES_MAX);
+    if (rc == MR_OK)
+        rc = check_name("pipeline", layout->pipeline, PIPELINE_BYTES_MAX, reterr_error);
     for (uint32_t i = 0; i < layout->topic_count && rc == MR_OK; i++) {
         if (strlen(layout->pipeline) + strlen(layout->topics[i]) > MR_KEY_TEXT_MAX) {
             rc = mr_error_set(reterr_error,

@@ -149,7 +149,7 @@ Test(verify_ddl, rollup_without_dimensions_is_hashed_by_its_window)
                "  `items` LARGEINT SUM NULL,\n"
                "  `scores` BIGINT SUM NOT NULL,\n"
                "  `score` DOUBLE SUM NULL,\n"
-               "  `all_paid` TINYINT MIN NULL,\n"
+               "  `first_at` DATETIME MIN NOT NULL,\n"
                "  `price_sum` DECIMAL(38,2) SUM NOT NULL,\n"
                "  `price_count` BIGINT SUM NOT NULL\n"
                ")\n"
@@ -253,7 +253,7 @@ Test(verify_ddl, a_pipelines_name_must_fit_into_the_ledger)
     T_INT_EQ(mri_layout_check(&layout, &error), MR_OK);
     layout.pipeline = "a23456789012345678901234567890_23";
     T_INT_EQ(mri_layout_check(&layout, &error), MR_CONFIG);
-    T_TRUE(strstr(error.text, "33 bytes, the ledger has room for 32"));
+    T_TRUE(strstr(error.text, "33 bytes, there is room for 32"));
 }
 
 Test(verify_ddl, a_key_that_may_be_null_or_is_a_number_with_a_fraction_is_refused)
