@@ -104,6 +104,7 @@ struct mr_config {
         enum mr_log_level level;
         enum mr_log_format format;
     } log;
+    uint32_t *lines; /* line of each option of the table, 0 where its default holds */
 };
 
 struct mr_mistake {
@@ -130,6 +131,10 @@ mr_config_free(struct mr_config **config);
 void
 mr_mistakes_add(struct mr_mistakes *mistakes, uint32_t line, const char *option, const char *hint,
                 const char *format, ...) MR_PRINTF(5, 6);
+
+/* Gives mistakes that name an option but no line the line on which the file sets it. */
+void
+mr_config_locate(const struct mr_config *config, struct mr_mistakes *mistakes);
 
 /* One block a mistake: `file:line: option: text` and `HINT: …`. */
 void

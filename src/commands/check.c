@@ -14,13 +14,13 @@ static enum mr_rc
 check(const struct mr_config *config, const struct mr_plan *plan)
 {
     const struct mr_layout *layout = mr_plan_layout(plan);
-    printf("%s: ok: pipeline %s, %" PRIu32 " topics, %" PRIu32 " columns in %s, %" PRIu32
-           " rollups\n",
+    printf("%s: ok: pipeline %s: topics %" PRIu32 ", columns of %s %" PRIu32 ", rollups %" PRIu32
+           "\n",
            config->file,
            config->pipeline,
            layout->topic_count,
-           layout->column_count,
            layout->detail_table,
+           layout->column_count,
            layout->rollup_count);
     return MR_OK;
 }

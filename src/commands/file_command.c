@@ -97,6 +97,7 @@ prepare(const char *file, struct mr_config **ret_config, struct mr_plan **ret_pl
         rc = mr_plan_new(config, &mistakes, ret_plan);
         enum mr_rc properties = mr_consumer_check(config, &mistakes);
         rc = rc == MR_OK ? properties : rc;
+        mr_config_locate(config, &mistakes);
         mr_log_setup(config->log.level, config->log.format);
     }
     if (rc != MR_OK) {

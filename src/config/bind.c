@@ -23,6 +23,13 @@ struct walk {
     unsigned count;
 };
 
+static bool wrong_at(const struct mri_site *site,
+                     const char *part,
+                     const struct mri_node *node,
+                     const char *hint,
+                     const char *format,
+                     va_list args) MR_PRINTF(5, 0);
+
 static bool
 wrong_at(const struct mri_site *site,
          const char *part,

@@ -72,6 +72,7 @@ clear(struct mr_config *config)
     free(config->detail.table);
     free(config->quarantine.table);
     free(config->status.host);
+    free(config->lines);
     *config = (struct mr_config){0};
 }
 
@@ -83,6 +84,40 @@ mr_config_free(struct mr_config **config)
     clear(*config);
     free(*config);
     *config = NULL;
+}
+
+/* Lines outlive the draft: mistakes that other stages find are shown with them. */
+static void
+keep_lines(struct mri_draft *draft)
+{
+    draft->config.lines = calloc(mri_config_option_count, sizeof *draft->config.lines);
+    if (!draft->config.lines) {
+        draft->nomem = true;
+        return;
+    }
+    for (uint32_t i = 0; i < mri_config_option_count; i++)
+        if (draft->seen[i].state == MRI_SET)
+            draft->config.lines[i] = draft->seen[i].line;
+}
+
+void
+mr_config_locate(const struct mr_config *config, struct mr_mistakes *mistakes)
+{
+    for (uint32_t i = 0; i < mistakes->count; i++) {
+        struct mr_mistake *mistake = &mistakes->items[i];
+        size_t best = 0;
+        if (mistake->line)
+            continue;
+        for (uint32_t j = 0; j < mri_config_option_count; j++) {
+            size_t len = strlen(mri_config_options[j].path);
+            /* The option itself or a part of it: path, path.part, path[0]. */
+            if (len <= best || strncmp(mistake->option, mri_config_options[j].path, len) != 0 ||
+                !strchr(".[", mistake->option[len]))
+                continue;
+            best = len;
+            mistake->line = config->lines[j];
+        }
+    }
 }
 
 /* The tree against the table and the rules. */
@@ -102,6 +137,7 @@ check(struct mri_draft *draft, const struct mri_tree *tree)
     }
     mri_config_bind(&scope, tree->root);
     mri_config_rules(draft);
+    keep_lines(draft);
 }
 
 /* The finished draft moves to the heap. */

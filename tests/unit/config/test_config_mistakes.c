@@ -583,3 +583,21 @@ Test(config_mistakes, a_mistake_longer_than_its_place_is_cut)
     T_INT_EQ(strlen(mistakes.items[0].hint), sizeof mistakes.items[0].hint - 1);
     mr_mistakes_fini(&mistakes);
 }
+
+Test(config_mistakes, a_mistake_that_another_stage_finds_gets_the_line_of_its_option)
+{
+    struct mr_mistakes mistakes = {0};
+    struct mr_config *config = parsed(BASE "memory: 1GiB\n");
+    mr_mistakes_add(&mistakes, 0, "event.time.field", "", "no such field");
+    mr_mistakes_add(&mistakes, 0, "memory", "", "too much");
+    mr_mistakes_add(&mistakes, 0, "detail.table.x", "", "a part");
+    mr_mistakes_add(&mistakes, 0, "detail.tables", "", "no option");
+    mr_mistakes_add(&mistakes, 0, "flush.every", "", "its default holds");
+    mr_mistakes_add(&mistakes, 9, "memory", "", "known");
+    mr_config_locate(config, &mistakes);
+    static const uint32_t expected[] = {3, 6, 5, 0, 0, 9};
+    for (uint32_t i = 0; i < mistakes.count; i++)
+        T_INT_EQ(mistakes.items[i].line, expected[i]);
+    mr_config_free(&config);
+    mr_mistakes_fini(&mistakes);
+}
