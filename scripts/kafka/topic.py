@@ -10,7 +10,7 @@ TIMEOUT_S = 15
 
 def main() -> int:
     brokers, name, partitions = sys.argv[1:4]
-    admin = AdminClient({"bootstrap.servers": brokers})
+    admin = AdminClient({"bootstrap.servers": brokers, "log_level": 4})
     topic = NewTopic(name, num_partitions=int(partitions), replication_factor=1)
     try:
         admin.create_topics([topic], operation_timeout=TIMEOUT_S)[name].result(TIMEOUT_S)

@@ -11,7 +11,7 @@ from harness import events, oracle
 from harness.broker import Broker, Produced
 from harness.program import Millrace, Run
 from harness.proxy import FrontendProxy, TcpProxy
-from harness.starrocks import Rockpool
+from harness.starrocks import Rockpool, number
 from harness.wait import stays, until
 from test_main_path import assert_rollup_is, random_orders
 
@@ -273,7 +273,7 @@ def test_a_table_dropped_while_running_stops_nothing_but_its_loads(line: Line) -
     line.millrace.apply_ddl()
     line.wait_for_all()
     until("the rollup's new rows",
-          lambda: line.starrocks.one("SELECT sum(orders) FROM orders_1m", line.name),
+          lambda: number(line.starrocks.one("SELECT sum(orders) FROM orders_1m", line.name)),
           lambda n: n == 100, timeout_s=60)
     assert run.stop() == 0, run.log[-3000:]
 

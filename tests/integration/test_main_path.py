@@ -159,7 +159,8 @@ def test_key_mode_collapses_repeats_and_verify_counts_them(
     run = made.start()
     until("both rows and all counts", lambda: (
         starrocks.one("SELECT count(*) FROM orders", name),
-        starrocks.one("SELECT sum(orders) FROM orders_1m", name)), lambda got: got == (2, 3))
+        number(starrocks.one("SELECT sum(orders) FROM orders_1m", name))),
+          lambda got: got == (2, 3))
     stop_cleanly(run)
 
     assert number(starrocks.one("SELECT amount FROM orders WHERE order_id = 'O-000001'", name)) == 1
