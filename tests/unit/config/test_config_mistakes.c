@@ -601,3 +601,41 @@ Test(config_mistakes, a_mistake_that_another_stage_finds_gets_the_line_of_its_op
     mr_config_free(&config);
     mr_mistakes_fini(&mistakes);
 }
+
+Test(config_mistakes, values_that_are_too_long_are_refused)
+{
+    struct mr_text text = {0};
+    mr_text_adds(&text,
+                 PIPELINE EVENT SINK DETAIL "source: {kafka: {brokers: b, topics: [t], group: ");
+    for (int i = 0; i < 256; i++)
+        mr_text_adds(&text, "g");
+    mr_text_adds(&text, ", start: \"${");
+    for (int i = 0; i < 128; i++)
+        mr_text_adds(&text, "V");
+    mr_text_adds(&text, "}\"}}\n");
+    char *said = mistakes_of(mr_text_str(&text));
+    T_STR_EQ(said,
+             "x.yaml:5: source.kafka.group: longer than 255 bytes\nHINT: shorten it\n"
+             "x.yaml:5: source.kafka.start: the name of a variable is too long\n"
+             "HINT: shorten it\n");
+    free(said);
+    mr_text_fini(&text);
+}
+
+Test(config_mistakes, a_null_is_no_value_for_any_kind_of_option)
+{
+    char *said = mistakes_of("pipeline: ~\n"
+                             "source: {kafka: {brokers: ~, topics: [~], group: ~, start: ~}}\n"
+                             "event: {schema: ~, time: {field: null}}\n"
+                             "sink: {starrocks: {fe: [~], mysql: ~, database: ~, user: ~, "
+                             "password: ~}}\n"
+                             "detail: {table: ~}\n"
+                             "rollups: [{table: r, window: {tumble: ~}, measures: {n: ~}}]\n"
+                             "status: {listen: ~}\n"
+                             "log: {level: ~, format: ~}\n");
+    unsigned count = 0;
+    for (const char *p = said; (p = strstr(p, ": has no value; allowed: ")) != NULL; p++)
+        count++;
+    T_INT_EQ(count, 18);
+    free(said);
+}

@@ -239,3 +239,16 @@ Test(config_sample, a_file_that_cannot_be_read_or_is_too_large_is_a_mistake)
     free(said);
     mr_mistakes_fini(&mistakes);
 }
+
+Test(config_sample, an_empty_list_of_rollups_and_blanks_in_a_measure_are_fine)
+{
+    struct mr_config *config = parsed(BASE "rollups: []\n");
+    T_INT_EQ(config->rollup_count, 0);
+    mr_config_free(&config);
+    config = parsed(BASE "rollups:\n"
+                         "- {table: r, window: {tumble: 7d}, measures: {s: sum( a.b ) }}\n");
+    T_INT_EQ(config->rollups[0].measures[0].op, MR_OP_SUM);
+    T_STR_EQ(config->rollups[0].measures[0].field, "a.b");
+    T_INT_EQ(config->rollups[0].size_s, 604800);
+    mr_config_free(&config);
+}
