@@ -247,7 +247,7 @@ convert_timestamp(struct mri_pen *pen, const struct mri_node *node, const struct
             return reject;
     } else if (token->kind == MRI_STRING && !node->epoch_ms) {
         struct mr_slice text = plain_text(pen, token, &unsafe);
-        const char *problem = mri_moment_time(text.p, text.len, &us);
+        const char *problem = mri_moment_time(&pen->day, text.p, text.len, &us);
         if (MR_UNLIKELY(problem))
             return mri_refuse_value(info, MR_REJECT_format, node, token, problem);
     } else {

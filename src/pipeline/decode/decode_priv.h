@@ -52,6 +52,17 @@ struct mri_token {
     uint8_t flags;
 };
 
+/* What a node's usual token looks like, so that most fields need no more than this: 16 bytes a node,
+ * in one array. Anything unusual takes the long way, which gives the same answer. */
+enum mri_short { MRI_SHORT_NONE, MRI_SHORT_TEXT, MRI_SHORT_INT64, MRI_SHORT_TIME, MRI_SHORT_OBJECT };
+
+struct mri_shortcut {
+    uint8_t way; /* enum mri_short */
+    uint8_t kind; /* of the usual token; its flags are 0 */
+    int16_t column;
+    uint32_t min_len, span_len; /* TEXT: min_len <= length <= min_len + span_len */
+};
+
 /* Perfect hash of an object's keys over (length, first eight bytes); keys that agree in both are
  * chained. */
 struct mri_key {
@@ -118,6 +129,7 @@ struct mri_block {
 struct mr_plan {
     struct mr_layout layout;
     struct mri_node *nodes; /* node_count; nodes[0] is the document itself */
+    struct mri_shortcut *shortcuts; /* node_count */
     uint32_t node_count;
     uint32_t max_depth;
     bool whole_objects; /* a described object has a column of its own: templates are off */
@@ -175,10 +187,19 @@ extern const struct mri_kernel mri_kernel_scalar, mri_kernel_sse2, mri_kernel_av
 const struct mri_kernel *
 mri_kernel_find(const char *name);
 
-/* Room for strings whose escapes were resolved, and the locale of strtod. */
+/* The day that was read last: events of one batch mostly share it. */
+struct mri_day {
+    char text[10];
+    bool known;
+    int64_t days;
+};
+
+/* What converting needs beside the token: room for strings whose escapes were resolved, the locale
+ * of strtod, the last day. */
 struct mri_pen {
     char *p, *limit;
     locale_t locale;
+    struct mri_day day;
 };
 
 struct mr_decoder {
@@ -283,7 +304,10 @@ mri_rollups_compile(struct mri_compile *compile);
 const char *
 mri_type_name(enum mr_type type);
 
-/* --- project.c: tokens → values. */
+/* --- project.c: tokens → values. The shortcuts are made once the columns are known. */
+bool
+mri_project_compile(struct mr_plan *plan);
+
 enum mr_reject
 mri_project(struct mr_decoder *decoder, struct mr_event *event, struct mr_reject_info *ret_info);
 
@@ -319,9 +343,9 @@ mri_number_int64(const char *p, size_t len, int64_t *ret_value);
 enum mri_number
 mri_number_double(const char *p, size_t len, locale_t locale, double *ret_value);
 
-/* --- moment.c: NULL on success, else what is wrong (static). */
+/* --- moment.c: NULL on success, else what is wrong (static). day may be empty, never NULL. */
 const char *
-mri_moment_time(const char *p, size_t len, int64_t *ret_us);
+mri_moment_time(struct mri_day *day, const char *p, size_t len, int64_t *ret_us);
 
 const char *
 mri_moment_date(const char *p, size_t len, int64_t *ret_days);

@@ -223,7 +223,9 @@ read_default(struct mri_compile *compile, struct mri_node *node, const json_t *v
     size_t len = text ? strlen(text) : 0;
     char *copy = text ? mri_plan_text(compile->plan, text, len) : NULL;
     char *room = mri_plan_alloc(compile->plan, len + 1);
-    struct mri_pen pen = {room, room + len + 1, newlocale(LC_ALL_MASK, "C", (locale_t)0)};
+    struct mri_pen pen = {.p = room,
+                          .limit = room + len + 1,
+                          .locale = newlocale(LC_ALL_MASK, "C", (locale_t)0)};
     compile->no_memory |= !copy || !room || !pen.locale;
     if (!compile->no_memory && json_is_null(value) && node->allows_null) {
         node->has_default = false; /* an absent field is null anyway */

@@ -39,6 +39,20 @@ read_date(const char *p, int64_t *ret_days)
     return NULL;
 }
 
+static const char *
+read_day(struct mri_day *day, const char *p, int64_t *ret_days)
+{
+    if (MR_UNLIKELY(!day->known || memcmp(day->text, p, sizeof day->text) != 0)) {
+        const char *problem = read_date(p, &day->days);
+        day->known = problem == NULL;
+        if (problem)
+            return problem;
+        memcpy(day->text, p, sizeof day->text);
+    }
+    *ret_days = day->days;
+    return NULL;
+}
+
 const char *
 mri_moment_date(const char *p, size_t len, int64_t *ret_days)
 {
@@ -49,20 +63,18 @@ mri_moment_date(const char *p, size_t len, int64_t *ret_days)
 static const char *
 read_fraction(const char *p, const char *end, int64_t *ret_us)
 {
-    int64_t us = 0;
-    int digits = 0;
+    static const int32_t units[] = {1000000, 100000, 10000, 1000, 100, 10, 1};
+    int32_t us = 0;
+    uint32_t digits = 0;
     if (p < end && *p == '.') {
-        for (p++; p < end && (unsigned char)(*p - '0') <= 9; p++) {
-            if (digits < 6)
-                us = us * 10 + (*p - '0');
-            digits++;
-        }
+        for (p++; digits < 6 && p < end && (unsigned char)(*p - '0') <= 9; p++, digits++)
+            us = us * 10 + (*p - '0');
+        while (p < end && (unsigned char)(*p - '0') <= 9)
+            p++;
         if (digits == 0)
             return NULL;
     }
-    for (; digits < 6; digits++)
-        us *= 10;
-    *ret_us = us;
+    *ret_us = us * units[digits];
     return p;
 }
 
@@ -85,26 +97,40 @@ read_zone(const char *p, const char *end, int64_t *ret_minutes)
     return NULL;
 }
 
+/* hh:mm:ss as one word: each digit in its byte, the colons zero. False: not of that form. */
+static inline bool
+clock_digits(const char *p, uint64_t *ret_digits)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    word ^= UINT64_C(0x30303A30303A3030); /* "00:00:00" */
+    uint64_t above_9 = (word + UINT64_C(0x76767F76767F7676)) | word;
+    *ret_digits = word;
+    return (above_9 & UINT64_C(0x8080808080808080)) == 0;
+}
+
 static const char *
 read_clock(const char *p, int64_t *ret_s)
 {
-    uint32_t hours = two(p), minutes = two(p + 3), seconds = two(p + 6);
-    if (hours > 99 || p[2] != ':' || minutes > 99 || p[5] != ':' || seconds > 99)
+    uint64_t digits;
+    if (!clock_digits(p, &digits))
         return "is not an RFC 3339 time";
+    uint64_t pairs = digits * 10 + (digits >> 8); /* bytes 0, 3, 6: both digits of each number */
+    uint32_t hours = pairs & 0xFF, minutes = pairs >> 24 & 0xFF, seconds = pairs >> 48 & 0xFF;
     if (hours > 23 || minutes > 59 || seconds > 59)
         return "names a time of day that does not exist";
-    *ret_s = (int64_t)hours * 3600 + (int64_t)minutes * 60 + (int64_t)seconds;
+    *ret_s = (int64_t)(hours * 3600 + minutes * 60 + seconds);
     return NULL;
 }
 
 const char *
-mri_moment_time(const char *p, size_t len, int64_t *ret_us)
+mri_moment_time(struct mri_day *day, const char *p, size_t len, int64_t *ret_us)
 {
     const char *end = p + len, *problem;
     int64_t days, seconds, us, minutes;
     if (len < 19 || (p[10] | 0x20) != 't')
         return "is not an RFC 3339 time";
-    problem = read_date(p, &days);
+    problem = read_day(day, p, &days);
     if (!problem)
         problem = read_clock(p + 11, &seconds);
     if (problem)

@@ -6,6 +6,26 @@
 #define DIGITS_MAX 38          /* of a DECIMAL */
 #define EXPONENT_MAX INT64_C(1000000000000) /* more digits than any record has: the rest is cut */
 
+static const int64_t powers[] = {1,
+                                     10,
+                                     100,
+                                     1000,
+                                     10000,
+                                     100000,
+                                     1000000,
+                                     10000000,
+                                     100000000,
+                                     1000000000,
+                                     10000000000,
+                                     100000000000,
+                                     1000000000000,
+                                     10000000000000,
+                                     100000000000000,
+                                     1000000000000000,
+                                     10000000000000000,
+                                     100000000000000000,
+                                     1000000000000000000};
+
 /* sign, digits[0..count) without leading or trailing zeros, times ten to the exponent. */
 struct parts {
     const char *first; /* significant digits as written, a point may stand among them */
@@ -79,65 +99,42 @@ split(const char *p, size_t len, struct parts *ret_parts)
     return true;
 }
 
-/* Plain digits, the usual form: [-]d{1,18}[.d*]. False when it is not that. */
+/* 10^exponent; exponent <= 38. */
+static __int128
+power_of_ten(uint32_t exponent)
+{
+    __int128 value = powers[exponent % 19];
+    for (uint32_t i = exponent / 19; i > 0; i--)
+        value = value * powers[18] * 10;
+    return value;
+}
+
+/* The usual form, [-]digits[.digits] of at most 18 characters. *ret_whole and
+ * *ret_part: digits before and after the point. False when it is not that. */
 static bool
-read_plain(const char *p, size_t len, uint32_t scale, int64_t *ret_value)
+read_plain(const char *p, size_t len, int64_t *ret_value, uint32_t *ret_whole, uint32_t *ret_part)
 {
     const char *end = p + len;
     bool negative = len > 0 && *p == '-';
     int64_t value = 0;
     p += negative;
-    if (end - p > 18 || p == end || (*p == '0' && end - p > 1 && p[1] != '.'))
+    if (end - p > 18)
         return false;
-    const char *whole = p;
+    const char *begin = p;
     for (; p < end && is_digit(*p); p++)
         value = value * 10 + (*p - '0');
-    if (p == whole)
-        return false;
-    if (p < end && *p == '.' && end - p > 1) {
+    *ret_whole = (uint32_t)(p - begin);
+    *ret_part = 0;
+    if (p < end && *p == '.') {
         const char *point = p++;
-        for (; p < end && is_digit(*p) && scale > 0; p++, scale--)
+        for (; p < end && is_digit(*p); p++)
             value = value * 10 + (*p - '0');
-        if (p == point + 1)
-            return false;
-    }
-    if (p != end || scale > 18)
-        return false;
-    for (; scale > 0; scale--) {
-        if (__builtin_mul_overflow(value, INT64_C(10), &value))
+        *ret_part = (uint32_t)(p - point - 1);
+        if (*ret_part == 0)
             return false;
     }
     *ret_value = negative ? -value : value;
-    return true;
-}
-
-/* exponent <= 38. */
-static __int128
-power_of_ten(uint32_t exponent)
-{
-    static const int64_t small[] = {1,
-                                    10,
-                                    100,
-                                    1000,
-                                    10000,
-                                    100000,
-                                    1000000,
-                                    10000000,
-                                    100000000,
-                                    1000000000,
-                                    10000000000,
-                                    100000000000,
-                                    1000000000000,
-                                    10000000000000,
-                                    100000000000000,
-                                    1000000000000000,
-                                    10000000000000000,
-                                    100000000000000000,
-                                    1000000000000000000};
-    __int128 value = small[exponent % 19];
-    for (uint32_t i = exponent / 19; i > 0; i--)
-        value = value * small[18] * 10;
-    return value;
+    return p == end && *ret_whole > 0 && (*begin != '0' || *ret_whole == 1);
 }
 
 static enum mri_number
@@ -171,12 +168,11 @@ mri_number_decimal(const char *p, size_t len, uint32_t precision, uint32_t scale
 {
     struct parts parts;
     int64_t plain;
-    MR_REQUIRE(precision <= DIGITS_MAX);
-    if (MR_LIKELY(read_plain(p, len, scale, &plain))) {
-        __int128 limit = power_of_ten(precision < 19 ? precision : 19);
-        if (plain >= limit || plain <= -limit)
-            return MRI_NUMBER_LARGE;
-        *ret_value = plain;
+    uint32_t whole, part;
+    MR_REQUIRE(precision <= DIGITS_MAX && scale <= precision);
+    if (MR_LIKELY(read_plain(p, len, &plain, &whole, &part) && part <= scale &&
+                  whole + scale <= (precision < 18 ? precision : 18))) {
+        *ret_value = plain * powers[scale - part];
         return MRI_NUMBER_OK;
     }
     if (!split(p, len, &parts))
@@ -189,8 +185,12 @@ mri_number_int64(const char *p, size_t len, int64_t *ret_value)
 {
     struct parts parts;
     __int128 value;
-    if (MR_LIKELY(read_plain(p, len, 0, ret_value)))
+    int64_t plain;
+    uint32_t whole, part;
+    if (MR_LIKELY(read_plain(p, len, &plain, &whole, &part) && part == 0)) {
+        *ret_value = plain;
         return MRI_NUMBER_OK;
+    }
     if (!split(p, len, &parts))
         return MRI_NUMBER_GRAMMAR;
     enum mri_number found = join(&parts, DIGITS_MAX, 0, &value);
@@ -208,7 +208,7 @@ mri_number_int64(const char *p, size_t len, int64_t *ret_value)
 static bool
 fast_double(const struct parts *parts, double *ret_value)
 {
-    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+    static const double exact[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                     1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                     1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     uint64_t mantissa = 0;
@@ -224,7 +224,7 @@ fast_double(const struct parts *parts, double *ret_value)
     if (mantissa > UINT64_C(1) << 53)
         return false;
     double value = (double)mantissa;
-    value = parts->exponent < 0 ? value / powers[-parts->exponent] : value * powers[parts->exponent];
+    value = parts->exponent < 0 ? value / exact[-parts->exponent] : value * exact[parts->exponent];
     *ret_value = parts->negative ? -value : value;
     return true;
 }

@@ -98,6 +98,7 @@ compile_all(struct mri_compile *compile)
         return MR_SCHEMA;
     mri_layout_compile(compile, names);
     mri_rollups_compile(compile);
+    compile->no_memory |= !mri_project_compile(compile->plan);
     if (compile->no_memory)
         return MR_MEMORY;
     return compile->mistakes->count > compile->mistakes_before ? MR_CONFIG : MR_OK;

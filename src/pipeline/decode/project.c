@@ -1,6 +1,36 @@
 /* Tokens → values, in the order of the schema, so that the first broken rule is always the same. */
 #include "decode_priv.h"
 
+static void
+make_shortcut(const struct mri_node *node, struct mri_shortcut *shortcut)
+{
+    bool text = node->type == MR_TYPE_STRING && node->choice_count == 0 && !node->uuid;
+    uint32_t most = node->max_chars < node->max_bytes ? node->max_chars : node->max_bytes;
+    *shortcut = (struct mri_shortcut){.column = node->column, .kind = MRI_STRING};
+    if (node->object && node->column < 0) {
+        shortcut->way = MRI_SHORT_OBJECT;
+        shortcut->kind = MRI_OBJECT;
+    } else if (text && !node->object && node->min_chars <= most) {
+        shortcut->way = MRI_SHORT_TEXT;
+        shortcut->min_len = node->min_chars;
+        shortcut->span_len = most - node->min_chars;
+    } else if (node->type == MR_TYPE_INT64 && !node->object) {
+        shortcut->way = MRI_SHORT_INT64;
+        shortcut->kind = MRI_NUMBER;
+    } else if (node->type == MR_TYPE_TIMESTAMP && !node->object && !node->epoch_ms) {
+        shortcut->way = MRI_SHORT_TIME;
+    }
+}
+
+bool
+mri_project_compile(struct mr_plan *plan)
+{
+    plan->shortcuts = mri_plan_alloc(plan, plan->node_count * sizeof *plan->shortcuts);
+    for (uint32_t i = 0; i < plan->node_count && plan->shortcuts; i++)
+        make_shortcut(&plan->nodes[i], &plan->shortcuts[i]);
+    return plan->shortcuts != NULL;
+}
+
 /* Values of everything inside an object that is not there: defaults and nulls. */
 static void
 fill_absent(const struct mr_plan *plan, uint32_t from, uint32_t to, struct mr_value *values)
@@ -46,15 +76,75 @@ project_rest(const struct mr_plan *plan, uint32_t index, const struct mri_token 
     return MR_REJECT_NONE;
 }
 
+/* Up to eighteen digits; the scanner has checked that they are a number. */
+static inline bool
+short_int64(const struct mri_node *node, const struct mri_token *token, struct mr_value *value)
+{
+    const char *p = token->p, *end = p + token->len;
+    bool negative = *p == '-';
+    int64_t i64 = 0;
+    if (token->len > 18)
+        return false;
+    for (p += negative; p < end; p++)
+        i64 = i64 * 10 + (*p - '0');
+    i64 = negative ? -i64 : i64;
+    if (node->bounded && (i64 < node->bounds.i64.min || i64 > node->bounds.i64.max))
+        return false;
+    *value = (struct mr_value){.i64 = i64, .set = true};
+    return true;
+}
+
+static inline bool
+short_time(struct mri_pen *pen, const struct mri_token *token, struct mr_value *value)
+{
+    int64_t us;
+    if (mri_moment_time(&pen->day, token->p, token->len, &us) || !mri_moment_in_range(us))
+        return false;
+    *value = (struct mr_value){.i64 = us, .set = true};
+    return true;
+}
+
+/* True when the token is what the node's tokens usually are, and its value is written. */
+static inline bool
+take_shortcut(struct mr_decoder *decoder, uint32_t index, const struct mri_token *token,
+              struct mr_value *values)
+{
+    const struct mri_shortcut *shortcut = &decoder->plan->shortcuts[index];
+    struct mr_value *value = &values[shortcut->column];
+    if (MR_UNLIKELY(token->kind != shortcut->kind || token->flags != 0))
+        return false;
+    switch ((enum mri_short)shortcut->way) {
+    case MRI_SHORT_TEXT:
+        if (token->len - shortcut->min_len > shortcut->span_len)
+            return false;
+        *value = (struct mr_value){.text = {token->p, token->len}, .set = true};
+        return true;
+    case MRI_SHORT_INT64:
+        return short_int64(&decoder->plan->nodes[index], token, value);
+    case MRI_SHORT_TIME:
+        return short_time(&decoder->pen, token, value);
+    case MRI_SHORT_OBJECT:
+        return true;
+    case MRI_SHORT_NONE:
+        break;
+    }
+    return false;
+}
+
 enum mr_reject
 mri_project(struct mr_decoder *decoder, struct mr_event *event, struct mr_reject_info *ret_info)
 {
     const struct mr_plan *plan = decoder->plan;
+    uint32_t count = plan->node_count;
     enum mr_reject reject = MR_REJECT_NONE;
-    for (uint32_t i = 1; i < plan->node_count && reject == MR_REJECT_NONE;) {
-        const struct mri_node *node = &plan->nodes[i];
+    for (uint32_t i = 1; i < count && reject == MR_REJECT_NONE;) {
         const struct mri_token *token = &decoder->tokens[i];
-        if (MR_LIKELY(!node->object && token->kind > MRI_NULL)) {
+        if (MR_LIKELY(take_shortcut(decoder, i, token, event->values))) {
+            i++;
+            continue;
+        }
+        const struct mri_node *node = &plan->nodes[i];
+        if (!node->object && token->kind > MRI_NULL) {
             reject = mri_convert(&decoder->pen, node, token, &event->values[node->column], ret_info);
             i++;
         } else {

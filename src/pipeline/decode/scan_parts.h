@@ -143,10 +143,11 @@ nest_in_object(const struct nest *nest)
     return nest->objects[level / 64] >> (level % 64) & 1;
 }
 
-/* p: at an opening bracket. Leaves p at the first value inside (after its key), or at the closing
- * bracket of an empty container. */
+/* p: at an opening bracket. Leaves p at the first value inside, after its key; *ret_empty: there is
+ * none, and p is after the closing bracket. */
 static inline const char *
-nest_open(struct mri_scan *scan, struct nest *nest, const char *p, uint32_t outside)
+nest_open(struct mri_scan *scan, struct nest *nest, const char *p, uint32_t outside,
+          bool *ret_empty)
 {
     uint32_t level = nest->depth++;
     uint64_t bit = UINT64_C(1) << (level % 64);
@@ -158,9 +159,12 @@ nest_open(struct mri_scan *scan, struct nest *nest, const char *p, uint32_t outs
     else
         nest->objects[level / 64] &= ~bit;
     p = skip_space(p + 1);
-    if (!object || *p == '}')
-        return p;
-    return skip_key(scan, p);
+    *ret_empty = *p == (object ? '}' : ']');
+    if (*ret_empty) {
+        nest->depth--;
+        return p + 1;
+    }
+    return object ? skip_key(scan, p) : p;
 }
 
 /* p: after a value inside a container. Leaves p at the next value, or after the outermost container
@@ -195,19 +199,12 @@ scan_container(struct mri_scan *scan, const char *p, struct mri_token *token, ui
     struct nest nest;
     nest.depth = 0;
     do {
-        if (*p == '{' || *p == '[') {
-            char close = *p == '{' ? '}' : ']';
-            p = nest_open(scan, &nest, p, outside);
-            if (!p)
-                return NULL;
-            if (*p != close)
-                continue;
-            p++;
-            nest.depth--;
-        } else {
+        bool whole = true; /* a value ends at p */
+        if (*p == '{' || *p == '[')
+            p = nest_open(scan, &nest, p, outside, &whole);
+        else
             p = scan_scalar(scan, p, &ignored);
-        }
-        if (p)
+        if (p && whole)
             p = nest_next(scan, &nest, p);
     } while (p && nest.depth > 0);
     if (!p)
