@@ -79,28 +79,30 @@ def _null_and_default(tokens, column):
     else:
         tokens.take("NULL")
     if tokens.take("DEFAULT"):
-        _default(tokens, column)
+        is_null = _default(tokens, column)
         if tokens.take("NOT", "NULL"):
             column.nullable = False
         else:
             tokens.take("NULL")
+        if is_null and not column.nullable:
+            raise catalog.analyze_error(f"Can not set null default value to non nullable column: {column.name}")
 
 
 def _default(tokens, column):
+    """Reads the value behind DEFAULT; True where it is NULL."""
     if tokens.take("NULL"):
-        if not column.nullable:
-            raise catalog.analyze_error(f"Can not set null default value to non nullable column: {column.name}")
-        return
+        return True
     if tokens.take("CURRENT_TIMESTAMP"):
         if tokens.take("("):
             if not tokens.is_word(")"):
                 tokens.number()
             tokens.expect(")")
         column.default = "CURRENT_TIMESTAMP"
-        return
+        return False
     if tokens.is_word("(") or tokens.is_word("UUID"):
         raise not_implemented("an expression as DEFAULT")
     column.default = tokens.string()
+    return False
 
 
 def _table_clauses(tokens, table):

@@ -60,7 +60,7 @@ class Engine:
         return self.local.cursor
 
     def next_id(self, sequence="ids"):
-        return self.cursor().execute(f"SELECT nextval('_meta.{sequence}')").fetchone()[0]
+        return self.cursor().execute(f"SELECT nextval('_meta.{sequence}')").fetchall()[0][0]
 
     def _load_catalog(self):
         cursor = self.cursor()

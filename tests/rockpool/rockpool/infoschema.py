@@ -86,7 +86,7 @@ def tables(cluster):
     for table in cluster.engine.tables.values():
         count = None
         if table.view is None:
-            count = cursor.execute(f"SELECT count(*) FROM _data.t{table.id}").fetchone()[0]
+            count = cursor.execute(f"SELECT count(*) FROM _data.t{table.id}").fetchall()[0][0]
         rows.append((
             "def", table.database, table.name, "VIEW" if table.view else "BASE TABLE",
             "" if table.view else "StarRocks", None, "NULL", count, 0, 0, None, None, None, None, None, None, None,
@@ -186,7 +186,7 @@ def partitions(cluster, table):
     tail = ("SSD", "9999-12-31 23:59:59", None, "0B", "false")
     replicas = table.properties["replication_num"]
     if not table.partition:
-        count = cluster.engine.cursor().execute(f"SELECT count(*) FROM _data.t{table.id}").fetchone()[0]
+        count = cluster.engine.cursor().execute(f"SELECT count(*) FROM _data.t{table.id}").fetchall()[0][0]
         row = (table.id, table.name, 1, None, 0, *common, "", "", keys, table.buckets, replicas, *tail, count)
         return names, [row]
     unit, column = table.partition

@@ -14,16 +14,16 @@ from rockpool.errors import NO_DB, SYNTAX, UNKNOWN_VARIABLE, SqlError, not_imple
 
 FUNCTIONS = frozenset(
     """
-    ABS ANY_VALUE APPROX_COUNT_DISTINCT AVG BIT_LENGTH CASE CAST CEIL CEILING CHAR_LENGTH COALESCE CONCAT CONCAT_WS
-    CONVERT_TZ COUNT CURRENT_DATE CURRENT_TIMESTAMP CURDATE DATE DATE_ADD DATE_FORMAT DATE_SUB DATE_TRUNC DATEDIFF DAY
-    DAYOFMONTH DAYOFWEEK DAYOFYEAR DENSE_RANK EXP FIRST_VALUE FLOOR GREATEST GROUP_CONCAT HEX HOUR IF IFNULL INSTR
-    ISNULL LAG LAST_DAY LAST_VALUE LEAD LEAST LEFT LENGTH LN LOCATE LOG LOWER LPAD LTRIM MAX MD5 MICROSECOND MIN MINUTE
-    MOD MONTH NOW NULLIF PI POW POWER QUARTER RANK REGEXP REGEXP_REPLACE REPEAT REPLACE REVERSE RIGHT ROUND ROW_NUMBER
-    RPAD RTRIM SECOND SIGN SPLIT_PART SQRT STARTS_WITH ENDS_WITH STDDEV STDDEV_POP STDDEV_SAMP STR_TO_DATE STRCMP
-    SUBSTR SUBSTRING SUM TIMESTAMPADD TIMESTAMPDIFF TO_BINARY TRIM TRUNCATE UNHEX UNIX_TIMESTAMP UPPER UTC_TIMESTAMP
-    VAR_POP VAR_SAMP VARIANCE VARIANCE_POP VARIANCE_SAMP WEEK YEAR JSON_QUERY GET_JSON_STRING GET_JSON_INT
-    GET_JSON_DOUBLE PARSE_JSON JSON_EXTRACT FROM_UNIXTIME VERSION CURRENT_VERSION DATABASE SCHEMA USER CURRENT_USER
-    CONNECTION_ID TO_DATE SECONDS_ADD MINUTES_ADD HOURS_ADD DAYS_ADD TIME_SLICE UUID
+    ABS ANY_VALUE APPROX_COUNT_DISTINCT AVG BIT_LENGTH CASE CAST CEIL CEILING CHAR_LENGTH COALESCE CONCAT
+    CONCAT_WS CONVERT_TZ COUNT CURRENT_DATE CURRENT_TIMESTAMP CURDATE DATE DATE_ADD DATE_FORMAT DATE_SUB
+    DATE_TRUNC DATEDIFF DAY DAYOFMONTH DAYOFYEAR DENSE_RANK EXP FIRST_VALUE FLOOR GREATEST GROUP_CONCAT HEX HOUR
+    IF IFNULL INSTR ISNULL LAG LAST_DAY LAST_VALUE LEAD LEAST LEFT LENGTH LN LOCATE LOG LOWER LPAD LTRIM MAX MD5
+    MICROSECOND MIN MINUTE MOD MONTH NOW NULLIF PI POW POWER QUARTER RANK REGEXP REPEAT REPLACE REVERSE RIGHT
+    ROUND ROW_NUMBER RPAD RTRIM SECOND SIGN SPLIT_PART SQRT STARTS_WITH ENDS_WITH STDDEV STDDEV_POP STDDEV_SAMP
+    STR_TO_DATE SUBSTR SUBSTRING SUM TIMESTAMPADD TIMESTAMPDIFF TO_BINARY TRIM TRUNCATE UNHEX UNIX_TIMESTAMP
+    UPPER UTC_TIMESTAMP VAR_POP VAR_SAMP VARIANCE VARIANCE_POP VARIANCE_SAMP YEAR JSON_QUERY GET_JSON_STRING
+    GET_JSON_INT GET_JSON_DOUBLE PARSE_JSON JSON_EXTRACT VERSION CURRENT_VERSION DATABASE SCHEMA USER
+    CURRENT_USER CONNECTION_ID TO_DATE SECONDS_ADD MINUTES_ADD HOURS_ADD DAYS_ADD UUID
     """.split()
 )
 PLAIN_NODES = (
@@ -32,28 +32,36 @@ PLAIN_NODES = (
     exp.StrToDate, exp.StrToTime, exp.ApproxDistinct, exp.GroupConcat, exp.RegexpLike, exp.StrPosition, exp.CurrentVersion,
     exp.Variance, exp.VariancePop, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Log, exp.CurrentDatabase,
     exp.CurrentSchema, exp.JSONExtract, exp.Length, exp.TsOrDsToTimestamp, exp.IntDiv, exp.Exists, exp.Extract, exp.JSONExtractScalar,
-    exp.TimeSlice, exp.Substring, exp.UnixToTime, exp.SessionUser, exp.CurrentTimestamp, exp.UtcTimestamp,
+    exp.Substring, exp.SessionUser, exp.CurrentTimestamp, exp.UtcTimestamp,
 )  # fmt: skip
 ELAPSED_UNITS = ("MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
+ESCAPED_LIKE = "\\"
 INTEGER_TYPES = {"TINYINT", "SMALLINT", "INT", "BIGINT", "INT128"}
 MACROS = """
 CREATE OR REPLACE TEMP MACRO rp_unscaled(x) AS CAST(replace(CAST(x AS VARCHAR), '.', '') AS HUGEINT);
 CREATE OR REPLACE TEMP MACRO rp_halfup(u, v) AS
   CASE WHEN v = 0 THEN NULL WHEN (u < 0) = (v < 0) THEN (abs(u) + abs(v) // 2) // abs(v)
   ELSE -((abs(u) + abs(v) // 2) // abs(v)) END;
-CREATE OR REPLACE TEMP MACRO rp_point(r, scale) AS
-  CASE WHEN r < 0 THEN '-' ELSE '' END || CAST(abs(r) // (10::HUGEINT ** scale)::HUGEINT AS VARCHAR) || '.'
-  || lpad(CAST(abs(r) % (10::HUGEINT ** scale)::HUGEINT AS VARCHAR), scale, '0');
+CREATE OR REPLACE TEMP MACRO rp_point(r, power, scale) AS
+  CASE WHEN r < 0 THEN '-' ELSE '' END || CAST(abs(r) // power AS VARCHAR) || '.'
+  || lpad(CAST(abs(r) % power AS VARCHAR), scale, '0');
 CREATE OR REPLACE TEMP MACRO rp_length(x) AS CASE WHEN typeof(x) = 'BLOB' THEN octet_length(TRY_CAST(x AS BLOB))
   ELSE strlen(CAST(x AS VARCHAR)) END;
 """
 
 
+class Dialect(StarRocks):
+    """StarRocks as sqlglot knows it; version() and current_version() kept apart."""
+
+    class Parser(StarRocks.Parser):
+        FUNCTIONS = {k: v for k, v in StarRocks.Parser.FUNCTIONS.items() if k not in ("VERSION", "CURRENT_VERSION")}
+
+
 class Context:
     """What a statement needs of its session: names of the moment, not of the data."""
 
-    def __init__(self, engine, database, constants, variable):
-        self.engine, self.database = engine, database
+    def __init__(self, engine, database, constants, variable, is_utc=True):
+        self.engine, self.database, self.is_utc = engine, database, is_utc
         self.constants = constants  # function name → value
         self.variable = variable  # name → value, raises KeyError
         self.info_tables = set()
@@ -63,7 +71,7 @@ class Context:
 def parse(sql):
     """One SELECT-like statement as a tree."""
     try:
-        trees = [t for t in sqlglot.parse(sql, dialect=StarRocks) if t is not None]
+        trees = [t for t in sqlglot.parse(sql, dialect=Dialect) if t is not None]
     except SqlglotError as error:
         raise SqlError(f"Getting syntax error. Detail message: {_first_line(error)}", SYNTAX) from None
     if len(trees) != 1:
@@ -92,6 +100,8 @@ def _translated(tree, context):
     tree = _constants(tree, context)
     _resolve(tree, context)
     tree = _typed(tree, context)
+    if not context.is_utc and any(a.name.upper() == "UNIX_TIMESTAMP" for a in tree.find_all(exp.Anonymous)):
+        raise not_implemented("UNIX_TIMESTAMP(x) in a session whose time_zone is not UTC")
     return tree.transform(_rewrite)
 
 
@@ -299,8 +309,10 @@ def _rewrite(node):
         return _average(node)
     if isinstance(node, exp.DateAdd | exp.DateSub | exp.TimestampAdd):
         return _moved(node)
-    if isinstance(node, exp.Length):
+    if isinstance(node, exp.Length) and node.args.get("binary"):
         return _call("rp_length", node.this)
+    if isinstance(node, exp.Like) and node.expression.is_string and ESCAPED_LIKE in node.expression.name:
+        return node if isinstance(node.parent, exp.Escape) else exp.Escape(this=node.copy(), expression=exp.Literal.string(ESCAPED_LIKE))
     if isinstance(node, exp.Floor | exp.Ceil) and not node.args.get("decimals"):
         return node if isinstance(node.parent, exp.Cast) else exp.cast(node.copy(), "BIGINT")
     if isinstance(node, exp.Anonymous):
@@ -360,10 +372,13 @@ def _average(node):
 
 def _quotient(over, left, under, right, scale):
     """over/10^left ÷ under/10^right, rounded half up at `scale`, as an exact DECIMAL(38, scale)."""
-    power = exp.cast(exp.Literal.string(str(10 ** (scale - left + right))), "INT128")
-    rounded = _call("rp_halfup", exp.Mul(this=over, expression=power), under)
-    text = _call("rp_point", rounded, exp.Literal.number(scale))
+    rounded = _call("rp_halfup", exp.Mul(this=over, expression=_power(scale - left + right)), under)
+    text = _call("rp_point", rounded, _power(scale), exp.Literal.number(scale))
     return exp.cast(text, f"DECIMAL(38, {scale})")
+
+
+def _power(exponent):
+    return exp.cast(exp.Literal.string(str(10**exponent)), "INT128")
 
 
 def _anonymous(node):
@@ -373,6 +388,8 @@ def _anonymous(node):
     if name in ("SECONDS_ADD", "MINUTES_ADD", "HOURS_ADD", "DAYS_ADD"):
         unit = name.split("_", maxsplit=1)[0][:-1]
         return exp.DateAdd(this=_moment(arguments[0]), expression=arguments[1], unit=exp.var(unit))
+    if name == "TO_DATE":
+        return exp.TryCast(this=arguments[0], to=exp.DataType.build("DATE"))
     if name == "GET_JSON_STRING":
         return _call("json_extract_string", *arguments)
     if name == "GET_JSON_INT":

@@ -77,7 +77,8 @@ class Session:
             "CURRENT_TIMESTAMP": stamp, "CURRENT_DATE": day, "CURDATE": day, "UTC_TIMESTAMP": utc,
             "UNIX_TIMESTAMP": int(datetime.datetime.now().timestamp()),
         }  # fmt: skip
-        return sqlfront.Context(self.engine, self.database, constants, self.variable)
+        is_utc = now.utcoffset() == datetime.timedelta(0)
+        return sqlfront.Context(self.engine, self.database, constants, self.variable, is_utc)
 
     def _now(self):
         return datetime.datetime.now(time_zone(self.variables["time_zone"]))

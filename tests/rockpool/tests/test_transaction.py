@@ -1,0 +1,422 @@
+"""The transaction interface on one table: begin, load, prepare, commit, rollback."""
+
+import threading
+import time
+
+import pytest
+from conftest import DATABASE
+from wire import Wire
+
+
+
+@pytest.fixture
+def pair(table):
+    return table("k INT, v VARCHAR(10)", "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)")
+
+
+@pytest.fixture
+def label(cluster):
+    return cluster.fresh("txn")
+
+
+def test_begin_load_prepare_commit(cluster, pair, label):
+    """PREPARE → PREPARED → VISIBLE; rows are visible only after the commit."""
+    begun = cluster.txn("begin", label, pair, timeout=600)
+    assert begun["Status"] == "OK" and begun["Label"] == label and begun["TxnId"] > 0
+    assert cluster.state(label) == "PREPARE"
+    loaded = cluster.txn("load", label, pair, "1\ta\n")
+    assert loaded["Status"] == "OK" and loaded["LoadBytes"] == 4
+    prepared = cluster.txn("prepare", label, pair)
+    assert prepared["Status"] == "OK" and prepared["NumberLoadedRows"] == 1
+    assert cluster.state(label) == "PREPARED"
+    assert cluster.rows(pair) == []
+    committed = cluster.txn("commit", label, pair)
+    assert committed["Status"] == "OK" and committed["TxnId"] == begun["TxnId"]
+    cluster.wait_visible(label)
+    assert cluster.rows(pair) == [("1", "a")]
+
+
+def test_commit_without_prepare(cluster, pair, label):
+    """A PREPARE transaction may be committed at its backend without prepare."""
+    cluster.txn("begin", label, pair)
+    cluster.txn("load", label, pair, "1\ta\n")
+    cluster.txn("load", label, pair, "2\tb\n")
+    reply = cluster.txn("commit", label, pair)
+    assert reply["Status"] == "OK" and reply["NumberLoadedRows"] == 2
+    cluster.wait_visible(label)
+    assert len(cluster.rows(pair)) == 2
+
+
+def test_rollback_before_and_after_prepare(cluster, pair, label):
+    """Rollback of PREPARE at the backend, of PREPARED at the frontend; the label is ABORTED and reusable."""
+    for prepare in (False, True):
+        cluster.txn("begin", label, pair)
+        cluster.txn("load", label, pair, "1\ta\n")
+        if prepare:
+            assert cluster.txn("prepare", label, pair)["Status"] == "OK"
+        assert cluster.txn("rollback", label, pair)["Status"] == "OK"
+        assert cluster.state(label) == "ABORTED"
+    assert cluster.rows(pair) == []
+
+
+def test_the_frontend_sends_begin_and_load_to_the_same_backend(cluster, pair, label):
+    """begin is answered 307; load, prepare and rollback go to that same backend."""
+    sent = {"db": DATABASE, "table": pair, "label": label, "Content-Length": "0"}
+    first = cluster.request("POST", "/api/transaction/begin", sent)
+    assert first.status == 307
+    cluster.txn("begin", label, pair)
+    second = cluster.request("PUT", "/api/transaction/load", {**sent, "Content-Length": "4"}, b"", expect=True)
+    third = cluster.request("POST", "/api/transaction/rollback", sent)
+    places = {r.headers["location"].split("/api")[0] for r in (second, third)}
+    assert second.status == third.status == 307 and len(places) == 1
+    cluster.txn("rollback", label, pair)
+
+
+def test_put_and_post_are_both_registered(cluster, pair, label):
+    """Both POST and PUT are registered for every operation."""
+    sent = {"db": DATABASE, "table": pair, "label": label, "Content-Length": "0"}
+    for method in ("PUT", "POST"):
+        assert cluster.request(method, "/api/transaction/begin", sent).status == 307
+
+
+def test_missing_headers_are_named(cluster, pair):
+    """No database selected. / empty label."""
+    reply = cluster.request("POST", "/api/transaction/begin", {"label": "x", "Content-Length": "0"})
+    assert reply["Status"] == "FAILED" and "No database selected" in reply["Message"]
+    reply = cluster.request("POST", "/api/transaction/begin", {"db": DATABASE, "Content-Length": "0"})
+    assert reply["Status"] == "FAILED" and "empty label" in reply["Message"].lower()
+
+
+def test_begin_without_any_header_is_shape_b_not_not_implemented(cluster):
+    """The capability probe: begin with nothing but Authorization must not say 'Not implemented'."""
+    reply = cluster.request("POST", "/api/transaction/begin", {"Content-Length": "0"})
+    assert reply.status == 200
+    assert "Status" in reply.json and "Not implemented" not in reply.body.decode()
+
+
+def test_unknown_post_paths_say_not_implemented_in_shape_a(standin, cluster):
+    """Unknown POST paths of the frontend: shape A, FAILED, 'Not implemented'."""
+    reply = cluster.request("POST", "/api/transaction/unheard_of", {"Content-Length": "0"})
+    assert (reply["status"], reply["msg"]) == ("FAILED", "Not implemented")
+
+
+# ---- idempotency
+
+
+def test_commit_after_commit_is_ok(cluster, pair, label):
+    """COMMITTED/VISIBLE: OK, 'Transaction N has already committed, label is L'."""
+    _committed(cluster, pair, label)
+    reply = cluster.txn("commit", label, pair)
+    assert reply["Status"] == "OK" and "has already committed" in reply["Message"]
+    assert label in reply["Message"]
+
+
+def test_rollback_after_commit_is_refused(cluster, pair, label):
+    """Can not abort VISIBLE transaction."""
+    _committed(cluster, pair, label)
+    reply = cluster.txn("rollback", label, pair)
+    assert reply["Status"] == "FAILED" and "Can not abort" in reply["Message"]
+    assert len(cluster.rows(pair)) == 1
+
+
+def test_rollback_after_rollback_is_ok_and_commit_is_refused(cluster, pair, label):
+    """ABORTED: rollback OK 'has already aborted', commit FAILED 'Can not commit ABORTED transaction'."""
+    cluster.txn("begin", label, pair)
+    cluster.txn("load", label, pair, "1\ta\n")
+    cluster.txn("prepare", label, pair)
+    cluster.txn("rollback", label, pair)
+    assert "has already aborted" in cluster.txn("rollback", label, pair)["Message"]
+    reply = cluster.txn("commit", label, pair)
+    assert reply["Status"] == "FAILED" and "Can not commit ABORTED transaction" in reply["Message"]
+
+
+def test_commit_and_rollback_of_an_unknown_label_are_refused(cluster, pair, label):
+    """No record: FAILED."""
+    for op in ("commit", "rollback"):
+        assert cluster.txn(op, label, pair)["Status"] == "FAILED"
+
+
+def test_begin_again_while_the_backend_holds_the_label(cluster, pair, label):
+    """LABEL_ALREADY_EXISTS; rollback, then begin again works."""
+    cluster.txn("begin", label, pair)
+    assert cluster.txn("begin", label, pair)["Status"] == "LABEL_ALREADY_EXISTS"
+    cluster.txn("rollback", label, pair)
+    assert cluster.txn("begin", label, pair)["Status"] == "OK"
+    cluster.txn("rollback", label, pair)
+
+
+def test_begin_on_a_finished_label_tells_its_state(cluster, pair, label):
+    """LABEL_ALREADY_EXISTS with ExistingJobStatus FINISHED."""
+    _committed(cluster, pair, label)
+    reply = cluster.txn("begin", label, pair)
+    assert (reply["Status"], reply["ExistingJobStatus"]) == ("LABEL_ALREADY_EXISTS", "FINISHED")
+    assert "has already been used" in reply["Message"]
+
+
+def test_prepare_repeated_says_txn_not_exists(cluster, pair, label):
+    """The context is gone after a prepare: TXN_NOT_EXISTS, and get_load_state says PREPARED."""
+    cluster.txn("begin", label, pair)
+    cluster.txn("load", label, pair, "1\ta\n")
+    assert cluster.txn("prepare", label, pair)["Status"] == "OK"
+    assert cluster.txn("prepare", label, pair)["Status"] == "TXN_NOT_EXISTS"
+    assert cluster.state(label) == "PREPARED"
+    cluster.txn("rollback", label, pair)
+
+
+def test_prepare_and_commit_without_data_roll_back(cluster, pair):
+    """INTERNAL_ERROR, 'hasn't send any data yet', and the transaction is rolled back."""
+    for op in ("prepare", "commit"):
+        label = cluster.fresh("empty")
+        cluster.txn("begin", label, pair)
+        reply = cluster.txn(op, label, pair)
+        assert reply["Status"] == "INTERNAL_ERROR" and "hasn't send any data yet" in reply["Message"]
+        assert cluster.state(label) == "ABORTED"
+
+
+# ---- loads
+
+
+def test_a_repeated_load_doubles_the_rows(cluster, pair, label):
+    """No per-load dedupe: the same body twice is twice the rows."""
+    cluster.txn("begin", label, pair)
+    for _ in range(2):
+        cluster.txn("load", label, pair, "1\ta\n")
+    assert cluster.txn("prepare", label, pair)["NumberTotalRows"] == 2
+    cluster.txn("commit", label, pair)
+    cluster.wait_visible(label)
+    assert cluster.rows(pair) == [("1", "a"), ("1", "a")]
+
+
+def test_a_row_without_its_delimiter_runs_into_the_next_load(standin, cluster, pair, label):
+    """CSV chunks enter one pipe: every record, the last too, must end with the row delimiter."""
+    cluster.txn("begin", label, pair)
+    cluster.txn("load", label, pair, "1\ta")
+    cluster.txn("load", label, pair, "2\tb\n")
+    reply = cluster.txn("prepare", label, pair)
+    assert reply["Status"] == "INTERNAL_ERROR" and "too many filtered rows" in reply["Message"]
+
+
+def test_all_loads_must_carry_identical_parameters(cluster, pair, label):
+    """load request not equal last. → rollback."""
+    cluster.txn("begin", label, pair)
+    cluster.txn("load", label, pair, "1,a\n", column_separator=",")
+    reply = cluster.txn("load", label, pair, "1;a\n", column_separator=";")
+    assert reply["Status"] != "OK" and "load request not equal last" in reply["Message"]
+    assert cluster.state(label) == "ABORTED"
+
+
+def test_a_wrong_table_is_refused_without_rollback(cluster, table, pair, label):
+    """Request table X not equal transaction table Y: INVALID_ARGUMENT, the transaction goes on."""
+    other = table("k INT", "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)")
+    cluster.txn("begin", label, pair)
+    reply = cluster.txn("load", label, other, "1\n")
+    assert reply["Status"] == "INVALID_ARGUMENT" and "not equal transaction table" in reply["Message"]
+    assert cluster.txn("load", label, pair, "1\ta\n")["Status"] == "OK"
+    cluster.txn("rollback", label, pair)
+
+
+def test_bad_rows_show_up_at_prepare(cluster, pair, label):
+    """too many filtered rows shows at prepare, as INTERNAL_ERROR, with an ErrorURL; the label is ABORTED."""
+    cluster.txn("begin", label, pair)
+    assert cluster.txn("load", label, pair, "1\n")["Status"] == "OK"
+    reply = cluster.txn("prepare", label, pair)
+    assert reply["Status"] == "INTERNAL_ERROR" and "too many filtered rows" in reply["Message"]
+    assert reply["NumberFilteredRows"] == 1 and "ErrorURL" in reply
+    assert cluster.state(label) == "ABORTED"
+
+
+def test_enclose_is_ignored_in_transactions(cluster, pair, label):
+    """enclose, escape, skip_header and trim_space are not parsed by this handler."""
+    cluster.txn("begin", label, pair)
+    headers = {"enclose": '"', "escape": "\\", "skip_header": "1", "trim_space": "true"}
+    cluster.txn("load", label, pair, '1\t"a"\n', **headers)
+    cluster.txn("commit", label, pair)
+    cluster.wait_visible(label)
+    assert cluster.rows(pair) == [("1", '"a"')]
+
+
+def test_each_json_load_is_a_text_of_its_own(cluster, pair, label):
+    """Each JSON load must be a complete JSON text."""
+    headers = {"format": "json", "strip_outer_array": "true"}
+    cluster.txn("begin", label, pair)
+    cluster.txn("load", label, pair, '[{"k":1}]', **headers)
+    cluster.txn("load", label, pair, '[{"k":2},{"k":3}]', **headers)
+    assert cluster.txn("prepare", label, pair)["NumberLoadedRows"] == 3
+    cluster.txn("commit", label, pair)
+    cluster.wait_visible(label)
+    assert len(cluster.rows(pair)) == 3
+
+
+def test_json_sizes_add_up_over_the_transaction(cluster, pair, label):
+    """Content-Length adds up against 100 MB: two loads of 60 MB break it, the second before its body."""
+    headers = {"db": DATABASE, "table": pair, "label": label, "format": "json"}
+    cluster.txn("begin", label, pair)
+    body = b'{"k":1}' + b" " * (60 << 20)
+    assert cluster.follow("PUT", "/api/transaction/load", headers, body, expect=True)["Status"] == "OK"
+    reply = cluster.follow("PUT", "/api/transaction/load", headers, body, expect=True)
+    assert "exceed the max size" in reply["Message"]
+
+
+def test_only_one_load_at_a_time(standin, cluster, pair, label):
+    """A concurrent load gets TXN_IN_PROCESSING."""
+    cluster.txn("begin", label, pair)
+    backend = ("127.0.0.1", standin.ports["be"])
+    wire = Wire(backend)
+    headers = {"Host": "x", "db": DATABASE, "table": pair, "label": label, "Content-Length": "8"}
+    wire.head("PUT", "/api/transaction/load", headers)
+    wire.send(b"1\ta\n")
+    time.sleep(0.3)
+    assert cluster.txn("load", label, pair, "2\tb\n")["Status"] == "TXN_IN_PROCESSING"
+    assert cluster.txn("prepare", label, pair)["Status"] == "TXN_IN_PROCESSING"
+    wire.send(b"2\tb\n")
+    assert wire.read_reply()["Status"] == "OK"
+    assert cluster.txn("prepare", label, pair)["NumberTotalRows"] == 2
+    cluster.txn("rollback", label, pair)
+
+
+def test_a_broken_load_may_already_have_added_rows(standin, cluster, pair, label):
+    """A connection that breaks half way leaves what had entered the pipe."""
+    cluster.txn("begin", label, pair)
+    wire = Wire(("127.0.0.1", standin.ports["be"]))
+    headers = {"Host": "x", "db": DATABASE, "table": pair, "label": label, "Content-Length": "8"}
+    wire.head("PUT", "/api/transaction/load", headers)
+    wire.send(b"1\ta\n")
+    time.sleep(0.2)
+    wire.close()
+    time.sleep(0.2)
+    cluster.txn("load", label, pair, "1\ta\n2\tb\n")
+    assert cluster.txn("prepare", label, pair)["NumberTotalRows"] == 3
+    cluster.txn("rollback", label, pair)
+
+
+def test_a_cut_load_without_a_body_byte_adds_nothing(standin, cluster, pair, label):
+    """A backend must not count a cut, empty load as rows."""
+    cluster.txn("begin", label, pair)
+    wire = Wire(("127.0.0.1", standin.ports["be"]))
+    headers = {"Host": "x", "db": DATABASE, "table": pair, "label": label, "Content-Length": "8", "Expect": "100-continue"}
+    wire.head("PUT", "/api/transaction/load", headers)
+    time.sleep(0.2)
+    wire.close()
+    time.sleep(0.2)
+    cluster.txn("load", label, pair, "1\ta\n")
+    assert cluster.txn("prepare", label, pair)["NumberTotalRows"] == 1
+    cluster.txn("rollback", label, pair)
+
+
+def test_the_load_handler_of_the_backend_does_not_ask_for_authorization(standin, cluster, pair, label):
+    """The backend takes the password from begin; the frontend checks the load."""
+    cluster.txn("begin", label, pair)
+    headers = {"db": DATABASE, "table": pair, "label": label}
+    address = ("127.0.0.1", standin.ports["be"])
+    assert cluster.request("PUT", "/api/transaction/load", headers, b"1\ta\n", address, auth=False)["Status"] == "OK"
+    assert cluster.request("PUT", "/api/transaction/load", headers, b"", auth=False, expect=True).status == 401
+    cluster.txn("rollback", label, pair)
+
+
+# ---- time
+
+
+def test_an_open_transaction_is_aborted_at_its_timeout(standin, cluster, pair, label):
+    """PREPARE older than its timeout: ABORTED, timeout by txn manager."""
+    cluster.txn("begin", label, pair, timeout=1)
+    _wait(cluster, label, "ABORTED")
+    reason = cluster.follow("GET", f"/api/{DATABASE}/get_load_state?label={label}")["reason"]
+    assert "timeout by txn manager" in reason
+    assert cluster.txn("load", label, pair, "1\ta\n")["Status"] != "OK"
+
+
+def test_a_prepared_transaction_is_aborted_at_its_prepared_timeout(standin, cluster, pair, label):
+    """PREPARED older than prepared_timeout: ABORTED."""
+    cluster.txn("begin", label, pair)
+    cluster.txn("load", label, pair, "1\ta\n")
+    cluster.txn("prepare", label, pair, prepared_timeout=1)
+    assert cluster.state(label) == "PREPARED"
+    _wait(cluster, label, "ABORTED")
+    assert cluster.txn("commit", label, pair)["Status"] == "FAILED"
+    assert cluster.rows(pair) == []
+
+
+def test_cancel_aborts_an_open_label(cluster, pair, label):
+    """POST /api/{db}/{table}/_cancel?label=L is the emergency abort."""
+    cluster.txn("begin", label, pair)
+    reply = cluster.follow("POST", f"/api/{DATABASE}/{pair}/_cancel?label={label}", {"Content-Length": "0"})
+    assert reply["status"] == "OK"
+    assert cluster.state(label) == "ABORTED"
+
+
+# ---- events
+
+
+def test_a_backend_restart_loses_prepare_and_keeps_prepared(standin, cluster, pair):
+    """Coordinator restart: PREPARE aborted, PREPARED kept and committable."""
+    open_label, prepared = cluster.fresh("open"), cluster.fresh("prepared")
+    for label in (open_label, prepared):
+        cluster.txn("begin", label, pair)
+        cluster.txn("load", label, pair, "1\ta\n")
+    cluster.txn("prepare", prepared, pair)
+    cluster.request("POST", "/be/restart", {"Content-Length": "0"}, address=("127.0.0.1", standin.ports["admin"]))
+    assert cluster.state(open_label) == "ABORTED"
+    assert cluster.txn("load", open_label, pair, "1\ta\n")["Status"] != "OK"
+    assert cluster.txn("commit", prepared, pair)["Status"] == "OK"
+    assert len(cluster.rows(pair)) == 1
+
+
+def test_a_leader_change_keeps_single_table_transactions(standin, cluster, pair, label):
+    """The coordinator cache is lost; the frontend falls back to the coordinator of the transaction."""
+    cluster.txn("begin", label, pair)
+    cluster.txn("load", label, pair, "1\ta\n")
+    cluster.request("POST", "/fe/leader_change", {"Content-Length": "0"}, address=("127.0.0.1", standin.ports["admin"]))
+    assert cluster.txn("load", label, pair, "2\tb\n")["Status"] == "OK"
+    assert cluster.txn("commit", label, pair)["NumberTotalRows"] == 2
+
+
+def test_loads_of_an_unknown_label_name_the_possible_reasons(cluster, pair, label):
+    """Can't find the transaction with db [..] and label[..]"""
+    reply = cluster.txn("load", label, pair, "1\ta\n")
+    assert reply["Status"] == "FAILED" and "Can't find the transaction" in reply["Message"]
+
+
+def test_a_follower_redirects_to_the_leader(standin, cluster, pair, label):
+    """Transactions and get_load_state: a follower answers 307 to the leader; plain loads it serves itself."""
+    follower = ("127.0.0.1", standin.ports["followers"][0])
+    sent = {"db": DATABASE, "table": pair, "label": label, "Content-Length": "0"}
+    reply = cluster.request("POST", "/api/transaction/begin", sent, address=follower)
+    assert reply.status == 307 and f":{standin.ports['fe']}/" in reply.headers["location"]
+    reply = cluster.request("GET", f"/api/{DATABASE}/get_load_state?label=x", address=follower)
+    assert reply.status == 307 and f":{standin.ports['fe']}/" in reply.headers["location"]
+    reply = cluster.request("PUT", f"/api/{DATABASE}/{pair}/_stream_load", address=follower, expect=True, body=b"")
+    assert reply.status == 307 and f":{standin.ports['be']}/" in reply.headers["location"]
+
+
+def test_concurrent_transactions_do_not_mix(cluster, pair):
+    """Several labels on one table at once."""
+    labels = [cluster.fresh("many") for _ in range(4)]
+
+    def work(number):
+        cluster.txn("begin", labels[number], pair)
+        cluster.txn("load", labels[number], pair, f"{number}\tx\n")
+        cluster.txn("commit", labels[number], pair)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for label in labels:
+        cluster.wait_visible(label)
+    assert [r[0] for r in cluster.rows(pair)] == ["0", "1", "2", "3"]
+
+
+def _committed(cluster, pair, label):
+    cluster.txn("begin", label, pair)
+    cluster.txn("load", label, pair, "1\ta\n")
+    assert cluster.txn("commit", label, pair)["Status"] == "OK"
+    cluster.wait_visible(label)
+
+
+def _wait(cluster, label, state):
+    for _ in range(100):
+        if cluster.state(label) == state:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{label} is {cluster.state(label)}, not {state}")
