@@ -35,8 +35,9 @@ say(const char *question, enum mr_rc rc, const struct mr_error *error)
     }
     printf("FAILED  %s: %s\n", question, error->text[0] ? error->text : mr_rc_text(rc));
     const char *hint = error->hint[0] ? error->hint : mr_rc_hint(rc);
-    if (hint[0])
+    if (hint[0]) {
         printf("        HINT: %s\n", hint);
+    }
     return rc;
 }
 
@@ -48,8 +49,9 @@ ask_kafka(const struct mr_config *config)
     struct mr_consumer *consumer = NULL;
     struct mr_error error = {0};
     enum mr_rc rc = mr_consumer_new(config, &none, &consumer, &error);
-    if (rc == MR_OK)
+    if (rc == MR_OK) {
         rc = mr_consumer_topics(consumer, LIVE_TIMEOUT_MS, &error);
+    }
     mr_consumer_free(&consumer);
     return say("Kafka answers and has the topics", rc, &error);
 }
@@ -61,10 +63,11 @@ ask_tables(const struct mr_config *config, const struct mr_plan *plan)
     struct mr_error error = {0};
     enum mr_rc rc = mr_sql_connect(config, &sql, &error);
     (void)say("StarRocks answers over the MySQL protocol", rc, &error);
-    if (rc == MR_OK)
+    if (rc == MR_OK) {
         rc = say("the tables are there and fit",
                  mr_ddl_check(sql, config, mr_plan_layout(plan), &error),
                  &error);
+    }
     mr_sql_close(&sql);
     return rc;
 }
@@ -77,10 +80,13 @@ ask_frontend(const struct mr_config *config)
     struct mr_loader *loader = NULL;
     struct mr_error error = {0};
     enum mr_rc rc = mr_load_hub_new(config, &hub, &error);
-    if (rc == MR_OK)
+    if (rc == MR_OK) {
         rc = mr_loader_new(hub, &loader);
-    if (rc == MR_OK && mr_load_label_state(loader, "millrace-check", &error) == MR_LABEL_UNANSWERED)
+    }
+    if (rc == MR_OK &&
+        mr_load_label_state(loader, "millrace-check", &error) == MR_LABEL_UNANSWERED) {
         rc = MR_STARROCKS;
+    }
     mr_loader_free(&loader);
     mr_load_hub_free(&hub);
     return say("StarRocks' frontend answers over HTTP", rc, &error);
@@ -95,9 +101,11 @@ check_live(const struct mr_config *config, const struct mr_plan *plan)
     answers[1] = ask_kafka(config);
     answers[2] = ask_tables(config, plan);
     answers[3] = ask_frontend(config);
-    for (unsigned i = 0; i < 4; i++)
-        if (answers[i] != MR_OK)
+    for (unsigned i = 0; i < 4; i++) {
+        if (answers[i] != MR_OK) {
             return answers[i];
+        }
+    }
     return MR_OK;
 }
 

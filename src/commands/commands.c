@@ -45,16 +45,18 @@ mri_commands_report(const struct mr_error *error, enum mr_rc rc)
 {
     fprintf(stderr, "millrace: %s\n", error->text[0] ? error->text : mr_rc_text(rc));
     const char *hint = error->hint[0] ? error->hint : mr_rc_hint(rc);
-    if (hint[0])
+    if (hint[0]) {
         fprintf(stderr, "HINT: %s\n", hint);
+    }
     return rc;
 }
 
 int
 mri_commands_end(enum mr_rc rc)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
         return mr_rc_exit(rc);
+    }
     fputs("millrace: standard output cannot be written\n"
           "HINT: is the disk full, or was the reader of the pipe closed?\n",
           stderr);
@@ -68,9 +70,10 @@ print_help(FILE *out)
           "as rollups, and proves it by reading the tables back.\n\n"
           "usage: millrace COMMAND [OPTION] FILE\n\n",
           out);
-    for (size_t i = 0; i < MR_ARRAY_LEN(commands); i++)
+    for (size_t i = 0; i < MR_ARRAY_LEN(commands); i++) {
         fprintf(
             out, "  %-8s %-15s %s\n", commands[i].name, commands[i].arguments, commands[i].about);
+    }
     fputs("\n  --list-options           every option of FILE: default, what is allowed, meaning\n"
           "  --list-metrics           every metric of /metrics\n"
           "  --version                print the version\n"
@@ -127,13 +130,16 @@ unknown_word(const char *word)
     const char *words[MR_ARRAY_LEN(commands) + MR_ARRAY_LEN(global_options)];
     unsigned count = 0;
     char shown[64], hint[96] = "millrace --help lists the commands";
-    for (size_t i = 0; i < MR_ARRAY_LEN(commands); i++)
+    for (size_t i = 0; i < MR_ARRAY_LEN(commands); i++) {
         words[count++] = commands[i].name;
-    for (size_t i = 0; i < MR_ARRAY_LEN(global_options); i++)
+    }
+    for (size_t i = 0; i < MR_ARRAY_LEN(global_options); i++) {
         words[count++] = global_options[i].name;
+    }
     const char *closest = mr_text_closest(word, words, count);
-    if (closest)
+    if (closest) {
         snprintf(hint, sizeof hint, "did you mean \"%s\"?", closest);
+    }
     return mri_commands_usage(
         hint, "\"%s\" is not a command", mr_text_quote(shown, sizeof shown, word, strlen(word)));
 }
@@ -145,11 +151,15 @@ mr_commands_main(int argc, char **argv)
         print_help(stderr);
         return mr_rc_exit(MR_USAGE);
     }
-    for (size_t i = 0; i < MR_ARRAY_LEN(commands); i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
+    for (size_t i = 0; i < MR_ARRAY_LEN(commands); i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
             return commands[i].run(argc - 1, argv + 1);
-    for (size_t i = 0; i < MR_ARRAY_LEN(global_options); i++)
-        if (strcmp(argv[1], global_options[i].name) == 0)
+        }
+    }
+    for (size_t i = 0; i < MR_ARRAY_LEN(global_options); i++) {
+        if (strcmp(argv[1], global_options[i].name) == 0) {
             return global_options[i].run();
+        }
+    }
     return unknown_word(argv[1]);
 }

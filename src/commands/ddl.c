@@ -17,8 +17,9 @@ apply(const struct mr_config *config, const struct mr_plan *plan)
     struct mr_sql *sql = NULL;
     struct mr_error error = {0};
     enum mr_rc rc = mr_sql_connect(config, &sql, &error);
-    if (rc == MR_OK)
+    if (rc == MR_OK) {
         rc = mr_ddl_apply(sql, config, mr_plan_layout(plan), stdout, &error);
+    }
     mr_sql_close(&sql);
     return rc == MR_OK ? rc : mri_commands_report(&error, rc);
 }

@@ -25,8 +25,9 @@ print_help(const struct mri_file_command *command)
            command->flag ? command->flag : "",
            command->flag ? "]" : "",
            command->about);
-    if (command->flag)
+    if (command->flag) {
         printf("\n  --%-8s %s\n", command->flag, command->flag_about);
+    }
     printf("%s  --help     this text\n", command->flag ? "" : "\n");
 }
 
@@ -41,10 +42,11 @@ wrong_option(const struct mri_file_command *command, const char *word)
         words[1] = flag;
     }
     const char *closest = mr_text_closest(word, words, command->flag ? 2 : 1);
-    if (closest)
+    if (closest) {
         snprintf(hint, sizeof hint, "did you mean \"%s\"?", closest);
-    else
+    } else {
         snprintf(hint, sizeof hint, "see millrace %s --help", command->name);
+    }
     return mri_commands_usage(hint,
                               "%s: unknown option \"%s\"",
                               command->name,
@@ -70,17 +72,19 @@ parse(const struct mri_file_command *command,
     opterr = 0;
     optind = 0; /* glibc: begin anew */
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (option == '?')
+        if (option == '?') {
             return wrong_option(command, argv[optind - 1]);
+        }
         arguments.help = arguments.help || option == OPTION_HELP;
         arguments.flag = arguments.flag || option == OPTION_FLAG;
     }
-    if (!arguments.help && argc - optind != 1)
+    if (!arguments.help && argc - optind != 1) {
         return mri_commands_usage(hint,
                                   "%s: %s",
                                   command->name,
                                   argc == optind ? "FILE is missing"
                                                  : "there is more than one FILE");
+    }
     arguments.file = argv[optind];
     *ret_arguments = arguments;
     return 0;
@@ -102,8 +106,9 @@ prepare(const char *file, struct mr_config **ret_config, struct mr_plan **ret_pl
     }
     if (rc != MR_OK) {
         mr_mistakes_print(&mistakes, file, stderr);
-        if (mistakes.count == 0)
+        if (mistakes.count == 0) {
             fprintf(stderr, "millrace: %s\nHINT: %s\n", mr_rc_text(rc), mr_rc_hint(rc));
+        }
         mr_plan_free(ret_plan);
         mr_config_free(&config);
     }
@@ -119,15 +124,17 @@ mri_commands_file(const struct mri_file_command *command, int argc, char **argv)
     struct mr_config *config = NULL;
     struct mr_plan *plan = NULL;
     int wrong = parse(command, argc, argv, &arguments);
-    if (wrong)
+    if (wrong) {
         return wrong;
+    }
     if (arguments.help) {
         print_help(command);
         return mri_commands_end(MR_OK);
     }
     enum mr_rc rc = prepare(arguments.file, &config, &plan);
-    if (rc == MR_OK)
+    if (rc == MR_OK) {
         rc = (arguments.flag ? command->flag_work : command->work)(config, plan);
+    }
     mr_plan_free(&plan);
     mr_config_free(&config);
     return mri_commands_end(rc);

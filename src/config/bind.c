@@ -40,8 +40,9 @@ wrong_at(const struct mri_site *site,
 {
     char path[MRI_PATH];
     mri_config_cut(path, sizeof path, "%s%s", site->path, part);
-    if (!mri_config_mistakes_vadd(site->draft->mistakes, node->line, path, hint, format, args))
+    if (!mri_config_mistakes_vadd(site->draft->mistakes, node->line, path, hint, format, args)) {
         site->draft->nomem = true;
+    }
     return false;
 }
 
@@ -104,11 +105,14 @@ starts_with(const char *text, const char *start)
 static const struct mri_option *
 find_option(const char *path, const char *key)
 {
-    if (strpbrk(key, ".[<"))
+    if (strpbrk(key, ".[<")) {
         return NULL;
-    for (uint32_t i = 0; i < mri_config_option_count; i++)
-        if (strcmp(mri_config_options[i].path, path) == 0)
+    }
+    for (uint32_t i = 0; i < mri_config_option_count; i++) {
+        if (strcmp(mri_config_options[i].path, path) == 0) {
             return &mri_config_options[i];
+        }
+    }
     return NULL;
 }
 
@@ -116,12 +120,15 @@ static bool
 is_group(const char *path, const char *key)
 {
     size_t len = strlen(path);
-    if (strpbrk(key, ".[<"))
+    if (strpbrk(key, ".[<")) {
         return false;
-    for (uint32_t i = 0; i < mri_config_option_count; i++)
+    }
+    for (uint32_t i = 0; i < mri_config_option_count; i++) {
         if (starts_with(mri_config_options[i].group, path) &&
-            mri_config_options[i].group[len] == '.')
+            mri_config_options[i].group[len] == '.') {
             return true;
+        }
+    }
     return false;
 }
 
@@ -134,14 +141,16 @@ list_names(const char *group, char names[][32], uint32_t capacity)
         const char *rest = mri_config_options[i].path + strlen(group);
         if (!starts_with(mri_config_options[i].path, group) ||
             mri_config_options[i].type == MRI_TYPE_LATER ||
-            mri_config_options[i].type == MRI_TYPE_PROPERTY || count == capacity)
+            mri_config_options[i].type == MRI_TYPE_PROPERTY || count == capacity) {
             continue;
+        }
         size_t len = strcspn(rest, ".[");
         MR_INSIST(len < sizeof names[0]);
         memcpy(names[count], rest, len);
         names[count][len] = '\0';
-        if (count == 0 || strcmp(names[count - 1], names[count]) != 0)
+        if (count == 0 || strcmp(names[count - 1], names[count]) != 0) {
             count++;
+        }
     }
     return count;
 }
@@ -150,10 +159,12 @@ list_names(const char *group, char names[][32], uint32_t capacity)
 static const char *
 path_elsewhere(const char *key)
 {
-    for (uint32_t i = 0; i < mri_config_option_count; i++)
+    for (uint32_t i = 0; i < mri_config_option_count; i++) {
         if (strcmp(mri_config_options[i].name, key) == 0 &&
-            mri_config_options[i].type != MRI_TYPE_LATER)
+            mri_config_options[i].type != MRI_TYPE_LATER) {
             return mri_config_options[i].path;
+        }
+    }
     return NULL;
 }
 
@@ -175,10 +186,11 @@ report_unknown(const struct mri_site *site, const char *group)
     }
     const char *closest = mr_text_closest(site->node->key, words, count);
     const char *elsewhere = path_elsewhere(site->node->key);
-    if (closest)
+    if (closest) {
         mri_config_cut(hint, sizeof hint, "did you mean \"%s\"?", closest);
-    else if (elsewhere)
+    } else if (elsewhere) {
         mri_config_cut(hint, sizeof hint, "did you mean %s?", elsewhere);
+    }
     return mri_config_wrong(site,
                             site->node,
                             hint,
@@ -192,9 +204,11 @@ static bool
 is_property(const char *key)
 {
     static const char *const undotted[] = {"acks", "debug", "partitioner", "retries"};
-    for (size_t i = 0; i < MR_ARRAY_LEN(undotted); i++)
-        if (strcmp(key, undotted[i]) == 0)
+    for (size_t i = 0; i < MR_ARRAY_LEN(undotted); i++) {
+        if (strcmp(key, undotted[i]) == 0) {
             return true;
+        }
+    }
     return strchr(key, '.') != NULL;
 }
 
@@ -202,9 +216,11 @@ is_property(const char *key)
 static void
 mark_group(const struct mri_scope *scope, const char *group, enum mri_state state)
 {
-    for (uint32_t i = 0; i < mri_config_option_count; i++)
-        if (starts_with(mri_config_options[i].path, group))
+    for (uint32_t i = 0; i < mri_config_option_count; i++) {
+        if (starts_with(mri_config_options[i].path, group)) {
             scope->seen[i].state = state;
+        }
+    }
 }
 
 static void
@@ -215,8 +231,9 @@ open_group(struct walk *walk, const struct mri_site *site, const char *path)
     mri_config_cut(group, sizeof group, "%s%s.", walk->scope->rows, path);
     if (node->kind == MRI_MAP) {
         /* Duplicates were reported, but they are visited as well. */
-        if (walk->count == GROUPS_MAX)
+        if (walk->count == GROUPS_MAX) {
             return;
+        }
         struct group *next = &walk->groups[walk->count++];
         next->map = node;
         mri_config_cut(next->path, sizeof next->path, "%s.", path);
@@ -234,8 +251,9 @@ static void
 apply(struct mri_scope *scope, struct mri_site *site)
 {
     struct mri_seen *seen = &scope->seen[site->option - mri_config_options];
-    if (site->option->type != MRI_TYPE_PROPERTY && seen->state != MRI_ABSENT)
+    if (site->option->type != MRI_TYPE_PROPERTY && seen->state != MRI_ABSENT) {
         return; /* a duplicate: reported when the file was read; the first one counts */
+    }
     site->base = scope->base;
     site->field = (char *)scope->base + site->option->field;
     seen->line = site->node->line;
@@ -262,8 +280,9 @@ visit_member(struct walk *walk, const struct group *group, struct mri_node *node
     mri_config_cut(rows, sizeof rows, "%s%s", scope->rows, path);
     bool kafka = strcmp(scope->rows, "") == 0 && strcmp(group->path, KAFKA_GROUP) == 0;
     site.option = find_option(rows, node->key);
-    if (!site.option && kafka && is_property(node->key))
+    if (!site.option && kafka && is_property(node->key)) {
         site.option = mri_config_option_at(KAFKA_GROUP "<property>");
+    }
     if (site.option) {
         apply(scope, &site);
     } else if (is_group(rows, node->key)) {
@@ -281,9 +300,11 @@ line_for(const struct walk *walk, const struct mri_option *option)
 {
     const char *path = option->path + strlen(walk->scope->rows);
     uint32_t line = walk->groups[0].map->line;
-    for (unsigned i = 1; i < walk->count; i++)
-        if (starts_with(path, walk->groups[i].path))
+    for (unsigned i = 1; i < walk->count; i++) {
+        if (starts_with(path, walk->groups[i].path)) {
             line = walk->groups[i].map->line;
+        }
+    }
     return line;
 }
 
@@ -294,8 +315,9 @@ apply_default(struct mri_scope *scope, const struct mri_option *option, const ch
     struct mri_node node = {.kind = MRI_SCALAR,
                             .value = mri_config_copy(scope->draft, option->fallback)};
     struct mri_site site = {.draft = scope->draft, .option = option, .node = &node, .path = shown};
-    if (!node.value)
+    if (!node.value) {
         return;
+    }
     node.raw = node.value;
     node.raw_len = strlen(node.raw);
     apply(scope, &site);
@@ -312,20 +334,22 @@ fill_absent(struct walk *walk)
         const struct mri_option *option = &mri_config_options[i];
         char shown[MRI_PATH];
         if (starts_with(option->path, "rollups[].") != in_rollup ||
-            scope->seen[i].state != MRI_ABSENT)
+            scope->seen[i].state != MRI_ABSENT) {
             continue;
+        }
         mri_config_cut(
             shown, sizeof shown, "%s%s", scope->shown, option->path + strlen(scope->rows));
         const struct mri_node here = {.line = line_for(walk, option)};
         const struct mri_site site = {.draft = scope->draft, .option = option, .path = shown};
-        if (option->flags & MRI_FLAG_REQUIRED)
+        if (option->flags & MRI_FLAG_REQUIRED) {
             (void)mri_config_wrong(&site,
                                    &here,
                                    option->sentence,
                                    "is missing; allowed: %s",
                                    mri_config_allowed(option, (char[128]){0}, 128));
-        else if (option->fallback && option->fallback[0])
+        } else if (option->fallback && option->fallback[0]) {
             apply_default(scope, option, shown);
+        }
         scope->seen[i].state = option->flags & MRI_FLAG_REQUIRED ? MRI_BAD : MRI_DEFAULTED;
     }
 }
@@ -335,8 +359,10 @@ mri_config_bind(struct mri_scope *scope, struct mri_node *map)
 {
     struct walk walk = {.scope = scope, .count = 1};
     walk.groups[0].map = map;
-    for (unsigned i = 0; i < walk.count; i++)
-        for (struct mri_node *node = walk.groups[i].map->first; node; node = node->next)
+    for (unsigned i = 0; i < walk.count; i++) {
+        for (struct mri_node *node = walk.groups[i].map->first; node; node = node->next) {
             visit_member(&walk, &walk.groups[i], node);
+        }
+    }
     fill_absent(&walk);
 }

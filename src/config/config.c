@@ -11,8 +11,9 @@
 static void
 free_strings(struct mr_strings *strings)
 {
-    for (uint32_t i = 0; i < strings->count; i++)
+    for (uint32_t i = 0; i < strings->count; i++) {
         free(strings->items[i]);
+    }
     free(strings->items);
 }
 
@@ -20,8 +21,9 @@ free_strings(struct mr_strings *strings)
 static void
 wipe_text(char *text)
 {
-    if (text)
+    if (text) {
         explicit_bzero(text, strlen(text));
+    }
     free(text);
 }
 
@@ -50,8 +52,9 @@ free_rollup(struct mr_rollup_spec *rollup)
 static void
 clear(struct mr_config *config)
 {
-    for (uint32_t i = 0; i < config->rollup_count; i++)
+    for (uint32_t i = 0; i < config->rollup_count; i++) {
         free_rollup(&config->rollups[i]);
+    }
     free(config->rollups);
     free_strings(&config->kafka.topics);
     free_strings(&config->starrocks.fe);
@@ -79,8 +82,9 @@ clear(struct mr_config *config)
 void
 mr_config_free(struct mr_config **config)
 {
-    if (!*config)
+    if (!*config) {
         return;
+    }
     clear(*config);
     free(*config);
     *config = NULL;
@@ -95,9 +99,11 @@ keep_lines(struct mri_draft *draft)
         draft->nomem = true;
         return;
     }
-    for (uint32_t i = 0; i < mri_config_option_count; i++)
-        if (draft->seen[i].state == MRI_SET)
+    for (uint32_t i = 0; i < mri_config_option_count; i++) {
+        if (draft->seen[i].state == MRI_SET) {
             draft->config.lines[i] = draft->seen[i].line;
+        }
+    }
 }
 
 void
@@ -106,14 +112,16 @@ mr_config_locate(const struct mr_config *config, struct mr_mistakes *mistakes)
     for (uint32_t i = 0; i < mistakes->count; i++) {
         struct mr_mistake *mistake = &mistakes->items[i];
         size_t best = 0;
-        if (mistake->line)
+        if (mistake->line) {
             continue;
+        }
         for (uint32_t j = 0; j < mri_config_option_count; j++) {
             size_t len = strlen(mri_config_options[j].path);
             /* The option itself or a part of it: path, path.part, path[0]. */
             if (len <= best || strncmp(mistake->option, mri_config_options[j].path, len) != 0 ||
-                !strchr(".[", mistake->option[len]))
+                !strchr(".[", mistake->option[len])) {
                 continue;
+            }
             best = len;
             mistake->line = config->lines[j];
         }
@@ -136,8 +144,10 @@ check(struct mri_draft *draft, const struct mri_tree *tree)
         return;
     }
     mri_config_bind(&scope, tree->root);
-    mri_config_rules(draft);
-    keep_lines(draft);
+    if (!draft->nomem) { /* the rules count on names that are there */
+        mri_config_rules(draft);
+        keep_lines(draft);
+    }
 }
 
 /* The finished draft moves to the heap. */
@@ -145,8 +155,9 @@ static enum mr_rc
 finish(struct mri_draft *draft, struct mr_config **ret_config)
 {
     struct mr_config *config = malloc(sizeof *config);
-    if (!config)
+    if (!config) {
         return MR_MEMORY;
+    }
     *config = draft->config;
     draft->config = (struct mr_config){0};
     *ret_config = config;
@@ -168,14 +179,16 @@ mri_config_parse(const char *text,
     draft.seen = calloc(mri_config_option_count, sizeof *draft.seen);
     draft.nomem = draft.nomem || !draft.seen;
     if (!draft.nomem) {
-        if (mri_config_tree_build(&draft, text, len, &tree))
+        if (mri_config_tree_build(&draft, text, len, &tree)) {
             check(&draft, &tree);
+        }
         mri_config_tree_fini(&tree);
     }
-    if (draft.nomem)
+    if (draft.nomem) {
         rc = MR_MEMORY;
-    else if (mistakes->count == before && before < MRI_MISTAKES_MAX)
+    } else if (mistakes->count == before && before < MRI_MISTAKES_MAX) {
         rc = finish(&draft, ret_config);
+    }
     clear(&draft.config);
     free(draft.seen);
     return rc;
@@ -187,12 +200,14 @@ read_text(const char *path, char *out, size_t size)
 {
     size_t used = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
+    if (fd < 0) {
         return -1;
+    }
     while (used < size) {
         ssize_t got = read(fd, out + used, size - used);
-        if (got == 0)
+        if (got == 0) {
             break;
+        }
         if (got < 0 && errno != EINTR) {
             int why = errno;
             close(fd);
@@ -211,24 +226,26 @@ mr_config_load(const char *path, struct mr_mistakes *mistakes, struct mr_config 
     const size_t room = MRI_FILE_MAX + 1;
     char *text = malloc(room);
     enum mr_rc rc = MR_CONFIG;
-    if (!text)
+    if (!text) {
         return MR_MEMORY;
+    }
     ssize_t len = read_text(path, text, room);
-    if (len < 0)
+    if (len < 0) {
         mr_mistakes_add(mistakes,
                         0,
                         "",
                         "name a YAML file that can be read",
                         "cannot be read: %s",
                         strerrordesc_np(errno));
-    else if ((size_t)len > MRI_FILE_MAX)
+    } else if ((size_t)len > MRI_FILE_MAX) {
         mr_mistakes_add(mistakes,
                         0,
                         "",
                         "is it the right file?",
                         "larger than 1 MiB, the most that a configuration may have");
-    else
+    } else {
         rc = mri_config_parse(text, (size_t)len, path, mistakes, ret_config);
+    }
     explicit_bzero(text, room);
     free(text);
     return rc;

@@ -15,14 +15,15 @@ mri_config_is_collection(const struct mri_site *site,
     const struct mri_option *option = site->option;
     const char *hint = mri_config_types[option->type].hint;
     const char *what = mri_config_is_null(node) ? "nothing" : mri_config_kind_name(node);
-    if (node->kind != kind)
+    if (node->kind != kind) {
         return mri_config_wrong(site,
                                 node,
                                 hint,
                                 "%s stands here; allowed: %s",
                                 what,
                                 mri_config_types[option->type].allowed);
-    if (node->count < option->min || node->count > option->max)
+    }
+    if (node->count < option->min || node->count > option->max) {
         return mri_config_wrong(site,
                                 node,
                                 hint,
@@ -31,6 +32,7 @@ mri_config_is_collection(const struct mri_site *site,
                                 option->unit,
                                 (long long)option->min,
                                 (long long)option->max);
+    }
     return true;
 }
 
@@ -64,9 +66,11 @@ is_backend(const char *text)
 static bool
 is_listed(const struct mr_strings *list, const char *text)
 {
-    for (uint32_t i = 0; i < list->count; i++)
-        if (strcmp(list->items[i], text) == 0)
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i], text) == 0) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -82,10 +86,11 @@ add_item(const struct mri_site *site,
     char part[24], shown[MRI_SHOWN], allowed[128];
     snprintf(part, sizeof part, "[%u]", index);
     const char *text = mri_config_scalar(site, part, node);
-    if (!text)
+    if (!text) {
         return false;
+    }
     mri_config_show(site, node, shown, sizeof shown);
-    if (site->option->type == MRI_TYPE_URLS && strncmp(text, "https://", 8) == 0)
+    if (site->option->type == MRI_TYPE_URLS && strncmp(text, "https://", 8) == 0) {
         return mri_config_wrong_part(
             site,
             part,
@@ -94,7 +99,8 @@ add_item(const struct mri_site *site,
             "%s: https is refused, because StarRocks redirects loads to backends "
             "over plain http: it would protect nothing",
             shown);
-    if (!check(text))
+    }
+    if (!check(text)) {
         return mri_config_wrong_part(site,
                                      part,
                                      node,
@@ -103,11 +109,17 @@ add_item(const struct mri_site *site,
                                      shown,
                                      type->word,
                                      mri_config_allowed(site->option, allowed, sizeof allowed));
-    if (is_listed(list, text))
+    }
+    if (is_listed(list, text)) {
         return mri_config_wrong_part(
             site, part, node, "remove one of the two", "%s stands here twice", shown);
-    list->items[list->count] = mri_config_copy(site->draft, text);
-    return list->items[list->count++] != NULL;
+    }
+    char *copy = mri_config_copy(site->draft, text);
+    if (!copy) {
+        return false;
+    }
+    list->items[list->count++] = copy;
+    return true;
 }
 
 static bool
@@ -116,16 +128,18 @@ set_list(const struct mri_site *site, bool (*check)(const char *text))
     struct mr_strings *list = site->field;
     bool ok = true;
     MR_INSIST(list->items == NULL);
-    if (!mri_config_is_collection(site, site->node, MRI_LIST))
+    if (!mri_config_is_collection(site, site->node, MRI_LIST)) {
         return false;
+    }
     list->items = calloc(site->node->count + 1, sizeof *list->items);
     if (!list->items) {
         site->draft->nomem = true;
         return false;
     }
     uint32_t index = 0;
-    for (struct mri_node *node = site->node->first; node; node = node->next)
+    for (struct mri_node *node = site->node->first; node; node = node->next) {
         ok = add_item(site, node, index++, check, list) && ok;
+    }
     return ok;
 }
 
@@ -157,9 +171,11 @@ bool
 mri_config_set_by(struct mri_site *site)
 {
     for (const struct mri_node *node = site->node->first; site->node->kind == MRI_LIST && node;
-         node = node->next)
-        if (node->kind == MRI_MAP)
+         node = node->next) {
+        if (node->kind == MRI_MAP) {
             return mri_config_later(site, "", node, "derived dimensions");
+        }
+    }
     return set_list(site, mri_config_is_field);
 }
 
@@ -170,12 +186,16 @@ put_pair(const struct mri_site *site,
          const struct mri_node *node,
          const char *value)
 {
-    struct mr_pair *pair = &pairs->items[pairs->count];
-    *pair = (struct mr_pair){.name = mri_config_copy(site->draft, node->key),
-                             .value = mri_config_copy(site->draft, value),
-                             .line = node->line};
-    pairs->count++;
-    return pair->name && pair->value;
+    struct mr_pair pair = {.name = mri_config_copy(site->draft, node->key),
+                           .value = mri_config_copy(site->draft, value),
+                           .line = node->line};
+    if (!pair.name || !pair.value) {
+        free(pair.name);
+        free(pair.value);
+        return false;
+    }
+    pairs->items[pairs->count++] = pair;
+    return true;
 }
 
 static bool
@@ -194,13 +214,14 @@ bool
 mri_config_set_property(struct mri_site *site)
 {
     struct mr_pairs *pairs = site->field;
-    if (strcmp(site->node->key, "plugin.library.paths") == 0)
+    if (strcmp(site->node->key, "plugin.library.paths") == 0) {
         return mri_config_wrong(
             site,
             site->node,
             "take it out",
             "is refused: it loads foreign code into the process, which can then do "
             "anything to the data");
+    }
     const char *value = mri_config_scalar(site, "", site->node);
     return value && grow_pairs(site, pairs, 1) && put_pair(site, pairs, site->node, value);
 }
@@ -210,9 +231,11 @@ static bool
 is_reserved(const char *name)
 {
     static const char *const reserved[] = {"_topic", "_partition", "_offset", "__op", "__row"};
-    for (size_t i = 0; i < MR_ARRAY_LEN(reserved); i++)
-        if (strcasecmp(name, reserved[i]) == 0)
+    for (size_t i = 0; i < MR_ARRAY_LEN(reserved); i++) {
+        if (strcasecmp(name, reserved[i]) == 0) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -221,14 +244,15 @@ check_column(const struct mri_site *site, const struct mr_pairs *pairs, const st
 {
     char part[MRI_SHOWN + 1] = ".";
     mr_text_quote(part + 1, sizeof part - 1, node->key, strlen(node->key));
-    if (!mri_config_is_identifier(node->key))
+    if (!mri_config_is_identifier(node->key)) {
         return mri_config_wrong_part(site,
                                      part,
                                      node,
                                      "choose another name",
                                      "is not a name of a column; allowed: %s",
                                      mri_config_types[MRI_TYPE_TABLE].allowed);
-    if (is_reserved(node->key))
+    }
+    if (is_reserved(node->key)) {
         return mri_config_wrong_part(
             site,
             part,
@@ -236,14 +260,17 @@ check_column(const struct mri_site *site, const struct mr_pairs *pairs, const st
             "choose another name",
             "the name is reserved; every table has its own column of that name, "
             "or StarRocks does");
-    for (uint32_t i = 0; i < pairs->count; i++)
-        if (strcasecmp(pairs->items[i].name, node->key) == 0)
+    }
+    for (uint32_t i = 0; i < pairs->count; i++) {
+        if (strcasecmp(pairs->items[i].name, node->key) == 0) {
             return mri_config_wrong_part(site,
                                          part,
                                          node,
                                          "choose another name",
                                          "StarRocks takes it for the column on line %u",
                                          pairs->items[i].line);
+        }
+    }
     return true;
 }
 
@@ -251,13 +278,15 @@ static bool
 add_column(const struct mri_site *site, struct mr_pairs *pairs, struct mri_node *node)
 {
     char part[MRI_SHOWN + 1] = ".", shown[MRI_SHOWN];
-    if (!check_column(site, pairs, node))
+    if (!check_column(site, pairs, node)) {
         return false;
+    }
     mr_text_quote(part + 1, sizeof part - 1, node->key, strlen(node->key));
     const char *path = mri_config_scalar(site, part, node);
-    if (!path)
+    if (!path) {
         return false;
-    if (!mri_config_is_field(path))
+    }
+    if (!mri_config_is_field(path)) {
         return mri_config_wrong_part(site,
                                      part,
                                      node,
@@ -265,6 +294,7 @@ add_column(const struct mri_site *site, struct mr_pairs *pairs, struct mri_node 
                                      "%s is not a path of a field; allowed: %s",
                                      mri_config_show(site, node, shown, sizeof shown),
                                      mri_config_types[MRI_TYPE_FIELD].allowed);
+    }
     return put_pair(site, pairs, node, path);
 }
 
@@ -273,11 +303,14 @@ mri_config_set_columns(struct mri_site *site)
 {
     struct mr_pairs *pairs = site->field;
     bool ok = true;
-    if (!mri_config_is_collection(site, site->node, MRI_MAP))
+    if (!mri_config_is_collection(site, site->node, MRI_MAP)) {
         return false;
-    if (site->node->count > 0 && !grow_pairs(site, pairs, site->node->count))
+    }
+    if (site->node->count > 0 && !grow_pairs(site, pairs, site->node->count)) {
         return false;
-    for (struct mri_node *node = site->node->first; node; node = node->next)
+    }
+    for (struct mri_node *node = site->node->first; node; node = node->next) {
         ok = add_column(site, pairs, node) && ok;
+    }
     return ok;
 }

@@ -9,14 +9,17 @@
 static bool
 make_room(struct mr_mistakes *mistakes)
 {
-    if (mistakes->count < mistakes->capacity)
+    if (mistakes->count < mistakes->capacity) {
         return true;
+    }
     uint32_t capacity = mistakes->capacity ? mistakes->capacity * 2 : 16;
-    if (capacity > MRI_MISTAKES_MAX)
+    if (capacity > MRI_MISTAKES_MAX) {
         capacity = MRI_MISTAKES_MAX;
+    }
     struct mr_mistake *items = realloc(mistakes->items, capacity * sizeof *items);
-    if (!items)
+    if (!items) {
         return false;
+    }
     mistakes->items = items;
     mistakes->capacity = capacity;
     return true;
@@ -27,8 +30,9 @@ static void
 copy_cut(char *out, size_t size, const char *text)
 {
     size_t len = strlen(text);
-    if (len >= size)
+    if (len >= size) {
         len = size - 1;
+    }
     memcpy(out, text, len);
     out[len] = '\0';
 }
@@ -38,8 +42,9 @@ mri_config_cut(char *out, size_t size, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    if (vsnprintf(out, size, format, args) < 0)
+    if (vsnprintf(out, size, format, args) < 0) {
         out[0] = '\0';
+    }
     va_end(args);
 }
 
@@ -51,16 +56,19 @@ mri_config_mistakes_vadd(struct mr_mistakes *mistakes,
                          const char *format,
                          va_list args)
 {
-    if (mistakes->count >= MRI_MISTAKES_MAX)
+    if (mistakes->count >= MRI_MISTAKES_MAX) {
         return true; /* a thousand are enough to start with */
-    if (!make_room(mistakes))
+    }
+    if (!make_room(mistakes)) {
         return false;
+    }
     struct mr_mistake *mistake = &mistakes->items[mistakes->count++];
     mistake->line = line;
     copy_cut(mistake->option, sizeof mistake->option, option ? option : "");
     copy_cut(mistake->hint, sizeof mistake->hint, hint ? hint : "");
-    if (vsnprintf(mistake->text, sizeof mistake->text, format, args) < 0)
+    if (vsnprintf(mistake->text, sizeof mistake->text, format, args) < 0) {
         copy_cut(mistake->text, sizeof mistake->text, "the mistake cannot be described");
+    }
     return true;
 }
 
@@ -84,13 +92,16 @@ static void
 print_one(const struct mr_mistake *mistake, const char *file, FILE *out)
 {
     fputs(file, out);
-    if (mistake->line)
+    if (mistake->line) {
         fprintf(out, ":%u", mistake->line);
-    if (mistake->option[0])
+    }
+    if (mistake->option[0]) {
         fprintf(out, ": %s", mistake->option);
+    }
     fprintf(out, ": %s\n", mistake->text);
-    if (mistake->hint[0])
+    if (mistake->hint[0]) {
         fprintf(out, "HINT: %s\n", mistake->hint);
+    }
 }
 
 void
@@ -101,12 +112,14 @@ mr_mistakes_print(const struct mr_mistakes *mistakes, const char *file, FILE *ou
     /* Insertion keeps the order of discovery within a line; there are few mistakes. */
     for (uint32_t i = 0; i < count; i++) {
         uint32_t at = i;
-        for (; at > 0 && mistakes->items[order[at - 1]].line > mistakes->items[i].line; at--)
+        for (; at > 0 && mistakes->items[order[at - 1]].line > mistakes->items[i].line; at--) {
             order[at] = order[at - 1];
+        }
         order[at] = i;
     }
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         print_one(&mistakes->items[order[i]], file, out);
+    }
 }
 
 void

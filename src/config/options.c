@@ -32,9 +32,11 @@ const struct mri_option *
 mri_config_option_at(const char *path)
 {
     const struct mri_option *found = NULL;
-    for (uint32_t i = 0; i < mri_config_option_count && !found; i++)
-        if (strcmp(mri_config_options[i].path, path) == 0)
+    for (uint32_t i = 0; i < mri_config_option_count && !found; i++) {
+        if (strcmp(mri_config_options[i].path, path) == 0) {
             found = &mri_config_options[i];
+        }
+    }
     MR_INSIST(found != NULL);
     return found;
 }
@@ -44,14 +46,15 @@ mri_config_allowed(const struct mri_option *option, char *out, size_t size)
 {
     const struct mri_type *type = &mri_config_types[option->type];
     char min[32], max[32];
-    if (type->print)
+    if (type->print) {
         snprintf(out,
                  size,
                  "%s to %s",
                  type->print(option->min, min, sizeof min),
                  type->print(option->max, max, sizeof max));
-    else
+    } else {
         snprintf(out, size, "%s", type->allowed);
+    }
     return out;
 }
 
@@ -59,10 +62,11 @@ mri_config_allowed(const struct mri_option *option, char *out, size_t size)
 static void
 list_default(const struct mri_option *option, FILE *out)
 {
-    if (option->flags & MRI_FLAG_REQUIRED)
+    if (option->flags & MRI_FLAG_REQUIRED) {
         fputs("**required**", out);
-    else if (option->fallback && option->fallback[0])
+    } else if (option->fallback && option->fallback[0]) {
         fprintf(out, "`%s`", option->fallback);
+    }
 }
 
 void
@@ -72,8 +76,9 @@ mr_config_list_options(FILE *out)
     for (uint32_t i = 0; i < mri_config_option_count; i++) {
         const struct mri_option *option = &mri_config_options[i];
         char allowed[128];
-        if (option->type == MRI_TYPE_LATER)
+        if (option->type == MRI_TYPE_LATER) {
             continue;
+        }
         fprintf(out, "| `%s` | ", option->path);
         list_default(option, out);
         fprintf(out,

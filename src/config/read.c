@@ -26,10 +26,12 @@ read_digits(const char *text, int64_t *ret_value, const char **ret_rest)
 {
     size_t digits = strspn(text, "0123456789");
     int64_t value = 0;
-    if (digits == 0 || digits > 18)
+    if (digits == 0 || digits > 18) {
         return false;
-    for (size_t i = 0; i < digits; i++)
+    }
+    for (size_t i = 0; i < digits; i++) {
         value = value * 10 + (text[i] - '0');
+    }
     *ret_value = value;
     *ret_rest = text + digits;
     return true;
@@ -40,8 +42,9 @@ mri_config_read_count(const char *text, int64_t *ret_value)
 {
     const char *rest;
     int64_t value;
-    if (!read_digits(text, &value, &rest) || *rest)
+    if (!read_digits(text, &value, &rest) || *rest) {
         return false;
+    }
     *ret_value = value;
     return true;
 }
@@ -51,11 +54,14 @@ read_with_unit(const char *text, const struct unit *units, size_t count, int64_t
 {
     const char *rest;
     int64_t value;
-    if (!read_digits(text, &value, &rest))
+    if (!read_digits(text, &value, &rest)) {
         return false;
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(rest, units[i].name) == 0)
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(rest, units[i].name) == 0) {
             return !__builtin_mul_overflow(value, units[i].factor, ret_value);
+        }
+    }
     return false;
 }
 
@@ -64,8 +70,9 @@ mri_config_read_size(const char *text, int64_t *ret_bytes)
 {
     int64_t bytes;
     if (!mri_config_read_count(text, &bytes) &&
-        !read_with_unit(text, size_units, MR_ARRAY_LEN(size_units), &bytes))
+        !read_with_unit(text, size_units, MR_ARRAY_LEN(size_units), &bytes)) {
         return false;
+    }
     *ret_bytes = bytes;
     return true;
 }
@@ -74,8 +81,9 @@ bool
 mri_config_read_duration(const char *text, int64_t *ret_ms)
 {
     int64_t ms;
-    if (!read_with_unit(text, time_units, MR_ARRAY_LEN(time_units), &ms))
+    if (!read_with_unit(text, time_units, MR_ARRAY_LEN(time_units), &ms)) {
         return false;
+    }
     *ret_ms = ms;
     return true;
 }
@@ -84,8 +92,9 @@ bool
 mri_config_read_seconds(const char *text, int64_t *ret_s)
 {
     int64_t ms;
-    if (!mri_config_read_duration(text, &ms) || ms % 1000 != 0)
+    if (!mri_config_read_duration(text, &ms) || ms % 1000 != 0) {
         return false;
+    }
     *ret_s = ms / 1000;
     return true;
 }
@@ -95,16 +104,19 @@ mri_config_read_time(const char *text, int64_t *ret_ms)
 {
     struct tm given = {0};
     /* strptime takes blanks and single digits as well; the fixed places rule them out. */
-    if (strlen(text) < 20 || text[10] != 'T' || text[13] != ':' || text[16] != ':')
+    if (strlen(text) < 20 || text[10] != 'T' || text[13] != ':' || text[16] != ':') {
         return false;
+    }
     const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S%z", &given);
-    if (!rest || *rest)
+    if (!rest || *rest) {
         return false;
+    }
     struct tm normal = given;
     time_t seconds = timegm(&normal);
     /* 30 February is moved into March instead of being refused. */
-    if (normal.tm_mday != given.tm_mday || seconds < given.tm_gmtoff)
+    if (normal.tm_mday != given.tm_mday || seconds < given.tm_gmtoff) {
         return false;
+    }
     *ret_ms = ((int64_t)seconds - given.tm_gmtoff) * 1000;
     return true;
 }
@@ -112,22 +124,28 @@ mri_config_read_time(const char *text, int64_t *ret_ms)
 bool
 mri_config_is_host(struct mr_slice text)
 {
-    if (text.len == 0 || text.len > 253)
+    if (text.len == 0 || text.len > 253) {
         return false;
-    for (size_t i = 0; i < text.len; i++)
-        if (!isalnum((unsigned char)text.p[i]) && !strchr("._-", text.p[i]))
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (!isalnum((unsigned char)text.p[i]) && !strchr("._-", text.p[i])) {
             return false;
+        }
+    }
     return true;
 }
 
 static bool
 is_v6(struct mr_slice text)
 {
-    if (text.len < 2 || text.len > 45)
+    if (text.len < 2 || text.len > 45) {
         return false;
-    for (size_t i = 0; i < text.len; i++)
-        if (!isxdigit((unsigned char)text.p[i]) && text.p[i] != ':' && text.p[i] != '.')
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (!isxdigit((unsigned char)text.p[i]) && text.p[i] != ':' && text.p[i] != '.') {
             return false;
+        }
+    }
     return true;
 }
 
@@ -136,13 +154,15 @@ mri_config_read_endpoint(const char *text, struct mr_slice *ret_host, uint16_t *
 {
     const char *colon = strrchr(text, ':');
     int64_t port;
-    if (!colon || !mri_config_read_count(colon + 1, &port) || port > UINT16_MAX)
+    if (!colon || !mri_config_read_count(colon + 1, &port) || port > UINT16_MAX) {
         return false;
+    }
     struct mr_slice host = {text, (size_t)(colon - text)};
     if (host.len > 2 && host.p[0] == '[' && host.p[host.len - 1] == ']') {
         host = (struct mr_slice){host.p + 1, host.len - 2};
-        if (!is_v6(host))
+        if (!is_v6(host)) {
             return false;
+        }
     } else if (!mri_config_is_host(host)) {
         return false;
     }
@@ -155,11 +175,14 @@ bool
 mri_config_is_identifier(const char *text)
 {
     size_t len = strlen(text);
-    if (len < 1 || len > 64 || isdigit((unsigned char)text[0]))
+    if (len < 1 || len > 64 || isdigit((unsigned char)text[0])) {
         return false;
-    for (size_t i = 0; i < len; i++)
-        if (!isalnum((unsigned char)text[i]) && text[i] != '_')
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (!isalnum((unsigned char)text[i]) && text[i] != '_') {
             return false;
+        }
+    }
     return true;
 }
 
@@ -167,8 +190,9 @@ bool
 mri_config_is_field(const char *text)
 {
     size_t len = strlen(text);
-    if (len < 1 || len > 255 || text[0] == '.' || text[len - 1] == '.' || strstr(text, ".."))
+    if (len < 1 || len > 255 || text[0] == '.' || text[len - 1] == '.' || strstr(text, "..")) {
         return false;
+    }
     return strcspn(text, " \t\r\n\"'`(),") == len;
 }
 
@@ -184,8 +208,9 @@ static const char *
 print_with_unit(int64_t value, const struct unit *units, size_t count, char *out, size_t size)
 {
     size_t at = 0;
-    while (at + 1 < count && (value == 0 || value % units[at].factor != 0))
+    while (at + 1 < count && (value == 0 || value % units[at].factor != 0)) {
         at++;
+    }
     snprintf(out, size, "%" PRId64 "%s", value / units[at].factor, units[at].name);
     return out;
 }

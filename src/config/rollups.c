@@ -14,7 +14,7 @@ bind_rollup(const struct mri_site *site,
     struct mri_scope scope = {.draft = site->draft, .rows = "rollups[].", .base = rollup};
     char part[24];
     mri_config_cut(part, sizeof part, "[%u]", index);
-    if (node->kind != MRI_MAP)
+    if (node->kind != MRI_MAP) {
         return mri_config_wrong_part(
             site,
             part,
@@ -22,6 +22,7 @@ bind_rollup(const struct mri_site *site,
             mri_config_types[MRI_TYPE_ROLLUPS].hint,
             "%s stands here; allowed: a map with table, window and measures",
             mri_config_is_null(node) ? "nothing" : mri_config_kind_name(node));
+    }
     scope.seen = calloc(mri_config_option_count, sizeof *scope.seen);
     if (!scope.seen) {
         site->draft->nomem = true;
@@ -39,10 +40,12 @@ mri_config_set_rollups(struct mri_site *site)
 {
     struct mr_config *config = &site->draft->config;
     bool ok = true;
-    if (!mri_config_is_collection(site, site->node, MRI_LIST))
+    if (!mri_config_is_collection(site, site->node, MRI_LIST)) {
         return false;
-    if (site->node->count == 0)
+    }
+    if (site->node->count == 0) {
         return true;
+    }
     config->rollups = calloc(site->node->count, sizeof *config->rollups);
     if (!config->rollups) {
         site->draft->nomem = true;
@@ -50,8 +53,9 @@ mri_config_set_rollups(struct mri_site *site)
     }
     config->rollup_count = site->node->count;
     uint32_t index = 0;
-    for (struct mri_node *node = site->node->first; node; node = node->next, index++)
+    for (struct mri_node *node = site->node->first; node; node = node->next, index++) {
         ok = bind_rollup(site, node, &config->rollups[index], index) && ok;
+    }
     return ok;
 }
 
@@ -60,9 +64,11 @@ static bool
 is_later_window(const char *kind)
 {
     static const char *const kinds[] = {"hop", "cumulate", "session", "calendar", "none"};
-    for (size_t i = 0; i < MR_ARRAY_LEN(kinds); i++)
-        if (strcmp(kind, kinds[i]) == 0)
+    for (size_t i = 0; i < MR_ARRAY_LEN(kinds); i++) {
+        if (strcmp(kind, kinds[i]) == 0) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -76,8 +82,9 @@ report_window(const struct mri_site *site, const struct mri_node *node, const ch
         return mri_config_later(site, "", node, what);
     }
     const char *closest = mr_text_closest(kind, kinds, MR_ARRAY_LEN(kinds));
-    if (closest)
+    if (closest) {
         mri_config_cut(hint, sizeof hint, "did you mean \"%s\"?", closest);
+    }
     return mri_config_wrong(site,
                             node,
                             closest ? hint : mri_config_types[MRI_TYPE_WINDOW].hint,
@@ -96,8 +103,9 @@ read_part(const struct mri_site *site,
     char shown[MRI_SHOWN], low[32], high[32];
     const char *text = mri_config_scalar(site, part, node);
     int64_t value;
-    if (!text)
+    if (!text) {
         return false;
+    }
     if (mri_config_read_seconds(text, &value) && value >= min && value <= site->option->max) {
         *ret_s = value;
         return true;
@@ -120,8 +128,9 @@ report_part(const struct mri_site *site, const struct mri_node *node)
     size_t used = strlen(part);
     const char *closest = mr_text_closest(node->key, parts, MR_ARRAY_LEN(parts));
     mr_text_quote(part + used, sizeof part - used, node->key, strlen(node->key));
-    if (closest)
+    if (closest) {
         mri_config_cut(hint, sizeof hint, "did you mean \"%s\"?", closest);
+    }
     return mri_config_wrong_part(site,
                                  part,
                                  node,
@@ -146,19 +155,21 @@ set_size_and_offset(const struct mri_site *site, struct mri_node *map)
             ok = report_part(site, node);
         }
     }
-    if (!sized)
+    if (!sized) {
         return mri_config_wrong_part(site,
                                      ".tumble.size",
                                      map,
                                      mri_config_types[MRI_TYPE_WINDOW].hint,
                                      "is missing; allowed: 1s to 366d");
-    if (ok && offset && rollup->offset_s >= rollup->size_s)
+    }
+    if (ok && offset && rollup->offset_s >= rollup->size_s) {
         return mri_config_wrong_part(site,
                                      ".tumble.offset",
                                      offset,
                                      "take the rest after whole windows",
                                      "\"%s\" is not below the size of the window",
                                      offset->raw);
+    }
     return ok;
 }
 
@@ -166,8 +177,9 @@ static bool
 set_tumble(const struct mri_site *site, struct mri_node *node)
 {
     struct mr_rollup_spec *rollup = site->base;
-    if (node->kind == MRI_MAP)
+    if (node->kind == MRI_MAP) {
         return set_size_and_offset(site, node);
+    }
     return read_part(site, ".tumble", node, 1, &rollup->size_s);
 }
 
@@ -175,14 +187,17 @@ bool
 mri_config_set_window(struct mri_site *site)
 {
     struct mri_node *node = site->node;
-    if (node->kind == MRI_SCALAR && !mri_config_is_null(node))
+    if (node->kind == MRI_SCALAR && !mri_config_is_null(node)) {
         return report_window(site, node, node->raw);
-    if (node->kind != MRI_MAP || node->count != 1)
+    }
+    if (node->kind != MRI_MAP || node->count != 1) {
         return mri_config_wrong(site,
                                 node,
                                 mri_config_types[MRI_TYPE_WINDOW].hint,
                                 "one kind of window is needed; allowed: {tumble: size}");
-    if (strcmp(node->first->key, "tumble") != 0)
+    }
+    if (strcmp(node->first->key, "tumble") != 0) {
         return report_window(site, node->first, node->first->key);
+    }
     return set_tumble(site, node->first);
 }

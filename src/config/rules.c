@@ -33,8 +33,9 @@ clash(struct mri_draft *draft,
 {
     va_list args;
     va_start(args, format);
-    if (!mri_config_mistakes_vadd(draft->mistakes, line, path, hint, format, args))
+    if (!mri_config_mistakes_vadd(draft->mistakes, line, path, hint, format, args)) {
         draft->nomem = true;
+    }
     va_end(args);
 }
 
@@ -47,14 +48,16 @@ bound_by(
     const struct mri_option *base = mri_config_option_at(other);
     int64_t limit = *(const int64_t *)(const void *)((const char *)draft + base->field) / share;
     char have[32], most[32], hint[160], part[32] = "";
-    if (own->state == MRI_BAD || theirs->state == MRI_BAD || *value <= limit)
+    if (own->state == MRI_BAD || theirs->state == MRI_BAD || *value <= limit) {
         return;
+    }
     if (own->state == MRI_DEFAULTED) {
         *value = limit;
         return;
     }
-    if (share > 1)
+    if (share > 1) {
         mri_config_cut(part, sizeof part, "1/%d of ", (int)share);
+    }
     mri_config_cut(hint, sizeof hint, "lower %s or raise %s", path, other);
     clash(draft,
           own->line,
@@ -89,15 +92,17 @@ claim(struct mri_draft *draft,
       const char *owner,
       uint32_t line)
 {
-    if (!name || names->count == NAMES_MAX)
+    if (!name || names->count == NAMES_MAX) {
         return; /* a name that is missing or bad was reported */
+    }
     struct named *mine = &names->items[names->count];
     mri_config_cut(mine->name, sizeof mine->name, "%s%s", name, suffix);
     mri_config_cut(mine->owner, sizeof mine->owner, "%s", owner);
     mine->line = line;
     for (uint32_t i = 0; i < names->count; i++) {
-        if (strcmp(names->items[i].name, mine->name) != 0)
+        if (strcmp(names->items[i].name, mine->name) != 0) {
             continue;
+        }
         clash(draft,
               line,
               owner,
@@ -144,10 +149,12 @@ check_tables(struct mri_draft *draft)
           "",
           "quarantine.table",
           seen(draft, "quarantine.table")->line);
-    for (uint32_t i = 0; i < config->rollup_count; i++)
+    for (uint32_t i = 0; i < config->rollup_count; i++) {
         claim_rollup(draft, &names, i);
-    for (uint32_t i = 0; i < config->rollup_count; i++)
+    }
+    for (uint32_t i = 0; i < config->rollup_count; i++) {
         claim_views(draft, &names, i);
+    }
 }
 
 /* --- columns of a rollup -------------------------------------------------------------------- */
@@ -157,8 +164,9 @@ static bool
 measure_takes(const struct mr_measure_spec *measure, const char *name)
 {
     size_t len = strlen(measure->name);
-    if (strcasecmp(measure->name, name) == 0)
+    if (strcasecmp(measure->name, name) == 0) {
         return true;
+    }
     return measure->op == MR_OP_AVG && strncasecmp(measure->name, name, len) == 0 &&
            (strcasecmp(name + len, "_sum") == 0 || strcasecmp(name + len, "_count") == 0);
 }
@@ -187,16 +195,20 @@ check_measure(struct mri_draft *draft, uint32_t index, uint32_t at)
 {
     const struct mr_rollup_spec *rollup = &draft->config.rollups[index];
     const struct mr_measure_spec *measure = &rollup->measures[at];
-    for (uint32_t i = 0; i < rollup->by.count; i++)
-        if (measure_takes(measure, rollup->by.items[i]))
+    for (uint32_t i = 0; i < rollup->by.count; i++) {
+        if (measure_takes(measure, rollup->by.items[i])) {
             report_column(draft, index, measure, rollup->by.items[i], "one of the dimensions");
+        }
+    }
     for (uint32_t i = 0; i < rollup->measure_count; i++) {
         const struct mr_measure_spec *other = &rollup->measures[i];
         /* Of two equal names the later one is named. */
-        if (i == at || (i > at && strcasecmp(other->name, measure->name) == 0))
+        if (i == at || (i > at && strcasecmp(other->name, measure->name) == 0)) {
             continue;
-        if (measure_takes(other, measure->name))
+        }
+        if (measure_takes(other, measure->name)) {
             report_column(draft, index, measure, measure->name, "a column of another measure");
+        }
     }
 }
 
@@ -204,8 +216,9 @@ static void
 check_rollup(struct mri_draft *draft, uint32_t index)
 {
     const struct mr_rollup_spec *rollup = &draft->config.rollups[index];
-    for (uint32_t i = 0; i < rollup->measure_count; i++)
+    for (uint32_t i = 0; i < rollup->measure_count; i++) {
         check_measure(draft, index, i);
+    }
 }
 
 /* --- defaults that follow from other options ------------------------------------------------- */
@@ -216,16 +229,18 @@ name_quarantine(struct mri_draft *draft)
     struct mr_config *config = &draft->config;
     char name[80];
     if (config->quarantine.table || !config->detail.table ||
-        seen(draft, "quarantine.table")->state == MRI_BAD)
+        seen(draft, "quarantine.table")->state == MRI_BAD) {
         return;
+    }
     mri_config_cut(name, sizeof name, "%s_quarantine", config->detail.table);
-    if (!mri_config_is_identifier(name))
+    if (!mri_config_is_identifier(name)) {
         clash(draft,
               seen(draft, "detail.table")->line,
               "detail.table",
               "shorten detail.table, or set quarantine.table",
               "\"%s\", the default of quarantine.table, is longer than 64 characters",
               name);
+    }
     config->quarantine.table = mri_config_copy(draft, name);
 }
 
@@ -234,15 +249,19 @@ mri_config_rules(struct mri_draft *draft)
 {
     struct mr_config *config = &draft->config;
     name_quarantine(draft);
-    if (!config->starrocks.password)
+    if (!config->starrocks.password) {
         config->starrocks.password = mri_config_copy(draft, "");
-    for (uint32_t i = 0; i < config->rollup_count; i++)
-        if (config->rollups[i].max_keys == 0)
+    }
+    for (uint32_t i = 0; i < config->rollup_count; i++) {
+        if (config->rollups[i].max_keys == 0) {
             config->rollups[i].max_keys = draft->max_keys;
+        }
+    }
     bound_by(draft, "flush.bytes", &config->flush.bytes, "memory", DETAIL_LOADS_MEMORY);
     bound_by(draft, "event.max_bytes", &config->event.max_bytes, "memory", RECORD_SHARE);
     bound_by(draft, "quarantine.raw_bytes", &config->quarantine.raw_bytes, "event.max_bytes", 1);
     check_tables(draft);
-    for (uint32_t i = 0; i < config->rollup_count; i++)
+    for (uint32_t i = 0; i < config->rollup_count; i++) {
         check_rollup(draft, i);
+    }
 }

@@ -36,21 +36,26 @@ char *
 mri_config_copy(struct mri_draft *draft, const char *text)
 {
     char *copy = strdup(text);
-    if (!copy)
+    if (!copy) {
         draft->nomem = true;
+    }
     return copy;
 }
 
 static bool
 is_secret(const struct mri_site *site, const struct mri_node *node)
 {
-    if (site->option->flags & MRI_FLAG_SECRET)
+    if (site->option->flags & MRI_FLAG_SECRET) {
         return true;
-    if (site->option->type != MRI_TYPE_PROPERTY || !node->key)
+    }
+    if (site->option->type != MRI_TYPE_PROPERTY || !node->key) {
         return false;
-    for (size_t i = 0; i < MR_ARRAY_LEN(secret_properties); i++)
-        if (strcmp(node->key, secret_properties[i]) == 0)
+    }
+    for (size_t i = 0; i < MR_ARRAY_LEN(secret_properties); i++) {
+        if (strcmp(node->key, secret_properties[i]) == 0) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -96,13 +101,14 @@ variable(const struct mri_site *site,
     memcpy(text, name.p, name.len);
     text[name.len] = '\0';
     const char *value = getenv(text);
-    if (!value)
+    if (!value) {
         mri_config_wrong_part(site,
                               part,
                               node,
                               "set it, or write $${ for ${ itself",
                               "the environment variable %s is not set",
                               text);
+    }
     return value;
 }
 
@@ -127,15 +133,17 @@ next_piece(const struct mri_site *site,
         return true;
     }
     size_t name = reference(p);
-    if (name == 0)
+    if (name == 0) {
         return mri_config_wrong_part(site,
                                      part,
                                      node,
                                      "write ${VARIABLE}, or $${ for ${ itself",
                                      "${ is not followed by the name of a variable and }");
+    }
     const char *value = variable(site, part, node, (struct mr_slice){p + 2, name});
-    if (!value)
+    if (!value) {
         return false;
+    }
     *ret_piece = mr_slice_of(value);
     *at = p + name + 3;
     return true;
@@ -148,9 +156,11 @@ expand(const struct mri_site *site, const char *part, const struct mri_node *nod
 {
     struct mr_slice piece = {NULL, 0};
     size_t need = 0;
-    for (const char *at = node->raw; *at; need += piece.len)
-        if (!next_piece(site, part, node, &at, &piece))
+    for (const char *at = node->raw; *at; need += piece.len) {
+        if (!next_piece(site, part, node, &at, &piece)) {
             return NULL;
+        }
+    }
     if (need > MRI_SECRET_MAX) {
         mri_config_wrong_part(site,
                               part,
@@ -180,10 +190,12 @@ read_all(int fd, char *out, size_t size)
     size_t used = 0;
     for (;;) {
         ssize_t got = read(fd, out + used, size - used);
-        if (got == 0)
+        if (got == 0) {
             return (ssize_t)used;
-        if (got < 0 && errno != EINTR)
+        }
+        if (got < 0 && errno != EINTR) {
             return -1;
+        }
         used += got > 0 ? (size_t)got : 0;
         if (used == size) {
             errno = EFBIG;
@@ -198,13 +210,15 @@ read_file(const char *path, char *out, size_t size)
 {
     struct stat info;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
+    if (fd < 0) {
         return -1;
+    }
     ssize_t len = -1;
-    if (fstat(fd, &info) == 0 && !S_ISREG(info.st_mode))
+    if (fstat(fd, &info) == 0 && !S_ISREG(info.st_mode)) {
         errno = EINVAL;
-    else
+    } else {
         len = read_all(fd, out, size);
+    }
     int why = errno;
     close(fd);
     errno = why;
@@ -215,10 +229,12 @@ read_file(const char *path, char *out, size_t size)
 static void
 strip_line_end(char *text, size_t len)
 {
-    if (len > 0 && text[len - 1] == '\n')
+    if (len > 0 && text[len - 1] == '\n') {
         text[--len] = '\0';
-    if (len > 0 && text[len - 1] == '\r')
+    }
+    if (len > 0 && text[len - 1] == '\r') {
         text[len - 1] = '\0';
+    }
 }
 
 /* The secret in the file that reference ("file:/path") names; on the heap. */
@@ -267,50 +283,58 @@ check_form(const struct mri_site *site, const char *part, const struct mri_node 
 {
     const char *hint = mri_config_types[site->option->type].hint;
     char allowed[128];
-    if (node->kind != MRI_SCALAR)
+    if (node->kind != MRI_SCALAR) {
         return mri_config_wrong_part(site,
                                      part,
                                      node,
                                      hint,
                                      "is %s; a single value is allowed here",
                                      mri_config_kind_name(node));
-    if (mri_config_is_null(node))
+    }
+    if (mri_config_is_null(node)) {
         return mri_config_wrong_part(site,
                                      part,
                                      node,
                                      hint,
                                      "has no value; allowed: %s",
                                      mri_config_allowed(site->option, allowed, sizeof allowed));
-    if (strlen(node->raw) != node->raw_len)
+    }
+    if (strlen(node->raw) != node->raw_len) {
         return mri_config_wrong_part(
             site, part, node, "remove \\0", "the value holds a NUL character");
+    }
     return true;
 }
 
 static bool
 has_control(const char *text)
 {
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+    for (; *text; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f) {
             return true;
+        }
+    }
     return false;
 }
 
 const char *
 mri_config_scalar(const struct mri_site *site, const char *part, struct mri_node *node)
 {
-    if (node->value)
+    if (node->value) {
         return node->value;
-    if (!check_form(site, part, node))
+    }
+    if (!check_form(site, part, node)) {
         return NULL;
+    }
     char *value = expand(site, part, node);
     if (value && is_secret(site, node) && strncmp(node->raw, "file:", strlen("file:")) == 0) {
         char *named = value;
         value = from_file(site, part, node, named);
         free(named);
     }
-    if (!value)
+    if (!value) {
         return NULL;
+    }
     node->value = value;
     /* librdkafka takes certificates, which have many lines. */
     if (has_control(value) && site->option->type != MRI_TYPE_PROPERTY) {

@@ -26,8 +26,9 @@ fail(struct build *build, uint32_t line, const char *hint, const char *format, .
 {
     va_list args;
     va_start(args, format);
-    if (!mri_config_mistakes_vadd(build->draft->mistakes, line, "", hint, format, args))
+    if (!mri_config_mistakes_vadd(build->draft->mistakes, line, "", hint, format, args)) {
         build->draft->nomem = true;
+    }
     va_end(args);
     return false;
 }
@@ -80,12 +81,13 @@ attach(struct build *build, struct mri_node *node)
         build->tree->root = node;
         return true;
     }
-    if (parent->count >= MRI_CHILDREN_MAX)
+    if (parent->count >= MRI_CHILDREN_MAX) {
         return fail(build,
                     node->line,
                     "split it over several pipelines",
                     "a list or map has more than %d entries",
                     MRI_CHILDREN_MAX);
+    }
     if (parent->kind == MRI_MAP) {
         report_duplicate(build, parent, node->line);
         node->key = build->key;
@@ -118,16 +120,18 @@ refuse_extras(struct build *build,
               const yaml_char_t *anchor,
               const yaml_char_t *tag)
 {
-    if (anchor)
+    if (anchor) {
         return fail(build,
                     line_of(event),
                     "write the value out at each place",
                     "anchors (&) are not supported");
-    if (tag)
+    }
+    if (tag) {
         return fail(build,
                     line_of(event),
                     "leave the tag out; the option knows its type",
                     "tags (!) are not supported");
+    }
     return true;
 }
 
@@ -135,20 +139,23 @@ static bool
 open_node(struct build *build, enum mri_kind kind, const yaml_event_t *event)
 {
     const struct mri_node *parent = parent_of(build);
-    if (parent && parent->kind == MRI_MAP && !build->key)
+    if (parent && parent->kind == MRI_MAP && !build->key) {
         return fail(build,
                     line_of(event),
                     "quote the key if it holds one of { } [ ]",
                     "a key is a list or a map; keys are single words");
-    if (build->depth == MRI_DEPTH_MAX)
+    }
+    if (build->depth == MRI_DEPTH_MAX) {
         return fail(build,
                     line_of(event),
                     "no option is nested that deep",
                     "nested deeper than %d levels",
                     MRI_DEPTH_MAX);
+    }
     struct mri_node *node = add_node(build, kind, event);
-    if (!node)
+    if (!node) {
         return false;
+    }
     build->open[build->depth++] = node;
     return true;
 }
@@ -158,9 +165,10 @@ static bool
 take_key(struct build *build, const yaml_event_t *event)
 {
     const char *text = (const char *)event->data.scalar.value;
-    if (strlen(text) != event->data.scalar.length)
+    if (strlen(text) != event->data.scalar.length) {
         return fail(
             build, line_of(event), "remove \\0 from the key", "a key holds a NUL character");
+    }
     build->key = strdup(text);
     return build->key ? true : out_of_memory(build);
 }
@@ -171,17 +179,21 @@ take_scalar(struct build *build, const yaml_event_t *event)
     const struct mri_node *parent = parent_of(build);
     const char *text = (const char *)event->data.scalar.value;
     size_t len = event->data.scalar.length;
-    if (!refuse_extras(build, event, event->data.scalar.anchor, event->data.scalar.tag))
+    if (!refuse_extras(build, event, event->data.scalar.anchor, event->data.scalar.tag)) {
         return false;
-    if (parent && parent->kind == MRI_MAP && !build->key)
+    }
+    if (parent && parent->kind == MRI_MAP && !build->key) {
         return take_key(build, event);
+    }
     struct mri_node *node = add_node(build, MRI_SCALAR, event);
-    if (!node)
+    if (!node) {
         return false;
+    }
     node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     node->raw = malloc(len + 1);
-    if (!node->raw)
+    if (!node->raw) {
         return out_of_memory(build);
+    }
     memcpy(node->raw, text, len);
     node->raw[len] = '\0';
     node->raw_len = len;
@@ -191,11 +203,12 @@ take_scalar(struct build *build, const yaml_event_t *event)
 static bool
 take_document(struct build *build, const yaml_event_t *event)
 {
-    if (build->documented)
+    if (build->documented) {
         return fail(build,
                     line_of(event),
                     "one file is one pipeline: remove the line ---",
                     "a second document begins here");
+    }
     build->documented = true;
     return true;
 }
@@ -241,8 +254,9 @@ take_event(struct build *build, const yaml_event_t *event)
 static bool
 report_syntax(struct build *build, const yaml_parser_t *parser)
 {
-    if (parser->error == YAML_MEMORY_ERROR)
+    if (parser->error == YAML_MEMORY_ERROR) {
         return out_of_memory(build);
+    }
     const char *context = parser->context ? parser->context : "";
     uint32_t line = (uint32_t)parser->problem_mark.line + 1;
     return fail(build,
@@ -261,8 +275,9 @@ read_events(struct build *build, yaml_parser_t *parser)
     bool going = true, ended = false;
     while (going && !ended) {
         yaml_event_t event;
-        if (!yaml_parser_parse(parser, &event))
+        if (!yaml_parser_parse(parser, &event)) {
             return report_syntax(build, parser);
+        }
         going = take_event(build, &event);
         ended = event.type == YAML_STREAM_END_EVENT;
         yaml_event_delete(&event);
@@ -276,24 +291,27 @@ mri_config_tree_build(struct mri_draft *draft, const char *text, size_t len, str
     struct build build = {.draft = draft, .tree = tree};
     yaml_parser_t parser;
     *tree = (struct mri_tree){0};
-    if (!yaml_parser_initialize(&parser))
+    if (!yaml_parser_initialize(&parser)) {
         return out_of_memory(&build);
+    }
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
     bool ok = read_events(&build, &parser);
     yaml_parser_delete(&parser);
     free(build.key);
-    if (ok && !tree->root)
+    if (ok && !tree->root) {
         ok = fail(
             &build, 0, "start from a file of schemas/pipelines", "the file holds no configuration");
+    }
     return ok;
 }
 
 static void
 wipe(char *text, size_t len)
 {
-    if (text)
+    if (text) {
         explicit_bzero(text, len);
+    }
     free(text);
 }
 

@@ -28,8 +28,9 @@ number_hint(const struct mri_site *site, const char *text)
 {
     size_t digits = strspn(text, "0123456789");
     if (site->option->type == MRI_TYPE_SIZE && digits > 0 && strlen(text + digits) <= 2 &&
-        strpbrk(text + digits, "kKmMgGtT") == text + digits)
+        strpbrk(text + digits, "kKmMgGtT") == text + digits) {
         return "units are powers of 1024: write KiB, MiB, GiB or TiB";
+    }
     return mri_config_types[site->option->type].hint;
 }
 
@@ -40,11 +41,12 @@ mri_config_set_number(struct mri_site *site)
     const char *text = mri_config_scalar(site, "", site->node);
     char shown[MRI_SHOWN], allowed[128];
     int64_t value;
-    if (!text)
+    if (!text) {
         return false;
+    }
     mri_config_show(site, site->node, shown, sizeof shown);
     mri_config_allowed(site->option, allowed, sizeof allowed);
-    if (!type->read(text, &value))
+    if (!type->read(text, &value)) {
         return mri_config_wrong(site,
                                 site->node,
                                 number_hint(site, text),
@@ -52,9 +54,11 @@ mri_config_set_number(struct mri_site *site)
                                 shown,
                                 type->word,
                                 allowed);
-    if (value < site->option->min || value > site->option->max)
+    }
+    if (value < site->option->min || value > site->option->max) {
         return mri_config_wrong(
             site, site->node, type->hint, "%s is out of range; allowed: %s", shown, allowed);
+    }
     *(int64_t *)site->field = value;
     return true;
 }
@@ -73,11 +77,13 @@ bool
 mri_config_set_name(struct mri_site *site)
 {
     const char *text = mri_config_scalar(site, "", site->node);
-    if (!text)
+    if (!text) {
         return false;
+    }
     if (!mri_config_is_identifier(text) || strlen(text) > (size_t)site->option->max ||
-        text[0] == '_')
+        text[0] == '_') {
         return wrong_value(site);
+    }
     return put_text(site, text);
 }
 
@@ -85,16 +91,19 @@ bool
 mri_config_set_text(struct mri_site *site)
 {
     const char *text = mri_config_scalar(site, "", site->node);
-    if (!text)
+    if (!text) {
         return false;
-    if (text[0] == '\0')
+    }
+    if (text[0] == '\0') {
         return mri_config_wrong(site,
                                 site->node,
                                 mri_config_types[site->option->type].hint,
                                 "the value is empty; allowed: any text");
-    if (strlen(text) > (size_t)site->option->max)
+    }
+    if (strlen(text) > (size_t)site->option->max) {
         return mri_config_wrong(
             site, site->node, "shorten it", "longer than %lld bytes", (long long)site->option->max);
+    }
     return put_text(site, text);
 }
 
@@ -103,10 +112,12 @@ bool
 mri_config_set_user(struct mri_site *site)
 {
     const char *text = mri_config_scalar(site, "", site->node);
-    if (!text)
+    if (!text) {
         return false;
-    if (text[0] == '\0' || strchr(text, ':') || strlen(text) > (size_t)site->option->max)
+    }
+    if (text[0] == '\0' || strchr(text, ':') || strlen(text) > (size_t)site->option->max) {
         return wrong_value(site);
+    }
     return put_text(site, text);
 }
 
@@ -121,8 +132,9 @@ bool
 mri_config_set_field(struct mri_site *site)
 {
     const char *text = mri_config_scalar(site, "", site->node);
-    if (!text)
+    if (!text) {
         return false;
+    }
     return mri_config_is_field(text) ? put_text(site, text) : wrong_value(site);
 }
 
@@ -130,8 +142,9 @@ bool
 mri_config_set_table(struct mri_site *site)
 {
     const char *text = mri_config_scalar(site, "", site->node);
-    if (!text)
+    if (!text) {
         return false;
+    }
     return mri_config_is_identifier(text) ? put_text(site, text) : wrong_value(site);
 }
 
@@ -154,10 +167,12 @@ mri_config_set_brokers(struct mri_site *site)
     char *copy = text ? mri_config_copy(site->draft, text) : NULL;
     char *rest = copy, *broker;
     bool ok = copy && *copy;
-    if (!copy)
+    if (!copy) {
         return false;
-    while (ok && (broker = strsep(&rest, ",")) != NULL)
+    }
+    while (ok && (broker = strsep(&rest, ",")) != NULL) {
         ok = is_broker(broker + strspn(broker, " "));
+    }
     free(copy);
     return ok ? put_text(site, text) : wrong_value(site);
 }
@@ -167,16 +182,18 @@ mri_config_set_start(struct mri_site *site)
 {
     struct mr_config *config = &site->draft->config;
     const char *text = mri_config_scalar(site, "", site->node);
-    if (!text)
+    if (!text) {
         return false;
-    if (strcmp(text, "earliest") == 0)
+    }
+    if (strcmp(text, "earliest") == 0) {
         config->kafka.start = MR_START_EARLIEST;
-    else if (strcmp(text, "latest") == 0)
+    } else if (strcmp(text, "latest") == 0) {
         config->kafka.start = MR_START_LATEST;
-    else if (mri_config_read_time(text, &config->kafka.start_time_ms))
+    } else if (mri_config_read_time(text, &config->kafka.start_time_ms)) {
         config->kafka.start = MR_START_TIME;
-    else
+    } else {
         return wrong_value(site);
+    }
     return true;
 }
 
@@ -196,10 +213,12 @@ mri_config_set_mysql(struct mri_site *site)
     const char *text = mri_config_scalar(site, "", site->node);
     struct mr_slice host;
     uint16_t port;
-    if (!text)
+    if (!text) {
         return false;
-    if (!mri_config_read_endpoint(text, &host, &port) || port == 0)
+    }
+    if (!mri_config_read_endpoint(text, &host, &port) || port == 0) {
         return wrong_value(site);
+    }
     site->draft->config.starrocks.mysql_port = port;
     return put_host(site, host);
 }
@@ -210,12 +229,15 @@ mri_config_set_listen(struct mri_site *site)
     const char *text = mri_config_scalar(site, "", site->node);
     struct mr_slice host;
     uint16_t port;
-    if (!text)
+    if (!text) {
         return false;
-    if (strcmp(text, "off") == 0)
+    }
+    if (strcmp(text, "off") == 0) {
         return true; /* no host: no server */
-    if (!mri_config_read_endpoint(text, &host, &port))
+    }
+    if (!mri_config_read_endpoint(text, &host, &port)) {
         return wrong_value(site);
+    }
     site->draft->config.status.port = port;
     return put_host(site, host);
 }
@@ -227,14 +249,18 @@ pick_word(const struct mri_site *site, const char *const *words, uint32_t count)
     const struct mri_type *type = &mri_config_types[site->option->type];
     const char *text = mri_config_scalar(site, "", site->node);
     char shown[MRI_SHOWN], hint[64];
-    if (!text)
+    if (!text) {
         return -1;
-    for (uint32_t i = 0; i < count; i++)
-        if (strcmp(text, words[i]) == 0)
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(text, words[i]) == 0) {
             return (int)i;
+        }
+    }
     const char *closest = mr_text_closest(text, words, count);
-    if (closest)
+    if (closest) {
         snprintf(hint, sizeof hint, "did you mean \"%s\"?", closest);
+    }
     (void)mri_config_wrong(site,
                            site->node,
                            closest ? hint : type->hint,
@@ -250,8 +276,9 @@ mri_config_set_level(struct mri_site *site)
 {
     static const char *const words[] = {"error", "warn", "info", "debug"};
     int index = pick_word(site, words, MR_ARRAY_LEN(words));
-    if (index >= 0)
+    if (index >= 0) {
         site->draft->config.log.level = (enum mr_log_level)index;
+    }
     return index >= 0;
 }
 
@@ -260,7 +287,8 @@ mri_config_set_format(struct mri_site *site)
 {
     static const char *const words[] = {"text", "json"};
     int index = pick_word(site, words, MR_ARRAY_LEN(words));
-    if (index >= 0)
+    if (index >= 0) {
         site->draft->config.log.format = (enum mr_log_format)index;
+    }
     return index >= 0;
 }
