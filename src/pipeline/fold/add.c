@@ -57,7 +57,8 @@ add_long(struct mr_fold_worker *worker, struct mri_share *share, struct mri_item
     size_t bound = mri_fold_key_bound(item->table->shape, item->event);
     char *key = mri_fold_bytes_reserve(fold, share, bound + MRI_KEY_SLACK);
     item->key = key;
-    item->key_len = mri_fold_key_encode(item->table->shape, item->event, key, bound);
+    item->key_len = mri_fold_key_encode(item->table->shape, item->event,
+                                        &worker->windows[item->rollup], key, bound);
     MR_INSIST(item->key_len > 0);
     item->hash = hash_key(fold, item->key, item->key_len);
     add_item(fold, share, item);
@@ -75,7 +76,8 @@ stage(struct mr_fold_worker *worker, struct mri_share *share, struct mr_fold_uni
     item->rollup = rollup;
     item->table = &unit->tables[rollup];
     item->key = item->scratch;
-    item->key_len = mri_fold_key_encode(item->table->shape, event, item->scratch, MRI_KEY_SCRATCH);
+    item->key_len = mri_fold_key_encode(item->table->shape, event, &worker->windows[rollup],
+                                        item->scratch, MRI_KEY_SCRATCH);
     if (MR_UNLIKELY(item->key_len == 0)) {
         add_long(worker, share, item);
         return;

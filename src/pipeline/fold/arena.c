@@ -17,36 +17,11 @@ mri_fold_entry_cost(const struct mri_shape *shape)
     return (int64_t)shape->entry_bytes + SLOT_SHARE;
 }
 
-/* Block 0 holds 2^shift entries, block k > 0 holds 2^(shift + k - 1), from that index on. */
-static uint32_t
-block_of(const struct mri_table *table, uint64_t index)
-{
-    uint64_t rest = index >> table->block_shift;
-    return rest ? 64 - (uint32_t)__builtin_clzll(rest) : 0;
-}
-
-static uint64_t
-block_first(const struct mri_table *table, uint32_t block)
-{
-    return block ? UINT64_C(1) << (table->block_shift + block - 1) : 0;
-}
-
 size_t
 mri_fold_block_bytes(const struct mri_table *table, uint32_t block)
 {
     uint32_t shift = table->block_shift + (block ? block - 1 : 0);
     return ((size_t)1 << shift) * table->shape->entry_bytes;
-}
-
-struct mri_entry *
-mri_fold_entry_at(const struct mri_table *table, uint64_t index)
-{
-    uint32_t block = block_of(table, index);
-    /* Relaxed: whoever knows the index claimed it (and acquired the block), or read it from a slot
-     * word with acquire, which orders the claim of the thread that published it before us. */
-    char *base = atomic_load_explicit(&table->blocks[block], memory_order_relaxed);
-    void *entry = base + (index - block_first(table, block)) * table->shape->entry_bytes;
-    return entry;
 }
 
 /* The first thread that needs a block maps it; the map of one that came late is given back. */
@@ -77,7 +52,7 @@ mri_fold_claim(struct mr_fold *fold, struct mri_table *table, struct mri_share *
         atomic_fetch_add_explicit(&table->next_entry, fold->chunk, memory_order_relaxed);
     MR_INSIST(first + fold->chunk < MRI_INDEX_MASK);
     MR_RACE_POINT("fold.arena.claimed");
-    need_block(table, block_of(table, first));
+    need_block(table, mri_fold_block_of(table, first));
     int64_t cost = (int64_t)SLOT_SHARE * fold->chunk;
     if (first >= table->paid_entries)
         cost += (int64_t)table->shape->entry_bytes * fold->chunk;

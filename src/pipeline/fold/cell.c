@@ -148,45 +148,59 @@ ref_of(uint64_t word)
     return (const struct ref *)(uintptr_t)word;
 }
 
-static int
-compare_ref(enum mr_type type, const struct ref *a, const struct ref *b)
+static bool
+is_better(const struct mri_cell *cell, const struct mr_value *value, const struct ref *ref)
 {
-    if (type == MR_TYPE_DECIMAL) {
-        __int128 x, y;
-        memcpy(&x, a->bytes, sizeof x);
-        memcpy(&y, b->bytes, sizeof y);
-        return (x > y) - (x < y);
+    int order;
+    if (cell->type == MR_TYPE_DECIMAL) {
+        __int128 other;
+        memcpy(&other, ref->bytes, sizeof other);
+        order = (value->dec > other) - (value->dec < other);
+    } else {
+        size_t len = value->text.len, least = len < ref->len ? len : ref->len;
+        order = least ? memcmp(value->text.p, ref->bytes, least) : 0;
+        if (order == 0)
+            order = (len > ref->len) - (len < ref->len);
     }
-    int order = memcmp(a->bytes, b->bytes, a->len < b->len ? a->len : b->len);
-    return order ? order : (a->len > b->len) - (a->len < b->len);
+    return cell->kind == MRI_MIN_REF ? order < 0 : order > 0;
 }
 
-/* A value wider than a word: written to this worker's byte area, where it never changes again, and
- * swapped in by its address. No ABA: an address is used once a unit. */
-static void
-improve_ref(struct mr_fold *fold, struct mri_share *share, _Atomic uint64_t *word,
-            const struct mri_cell *cell, const struct mr_value *value)
+/* Copies the value to the end of this worker's byte area; it is taken when it was swapped in. */
+static struct ref *
+write_ref(struct mr_fold *fold, struct mri_share *share, const struct mri_cell *cell,
+          const struct mr_value *value)
 {
     bool decimal = cell->type == MR_TYPE_DECIMAL;
     size_t len = decimal ? sizeof value->dec : value->text.len;
     void *room = mri_fold_bytes_reserve(fold, share, sizeof(struct ref) + len);
-    struct ref *mine = room;
-    mine->len = len;
+    struct ref *ref = room;
+    ref->len = len;
     if (len > 0)
-        memcpy(mine->bytes, decimal ? (const char *)&value->dec : value->text.p, len);
+        memcpy(ref->bytes, decimal ? (const char *)&value->dec : value->text.p, len);
+    return ref;
+}
+
+/* A value wider than a word: written where it never changes again, and swapped in by its address.
+ * No ABA: an address is used once a unit. */
+static void
+improve_ref(struct mr_fold *fold, struct mri_share *share, _Atomic uint64_t *word,
+            const struct mri_cell *cell, const struct mr_value *value)
+{
+    struct ref *mine = NULL;
     /* Acquire: the bytes behind the address, partner is the release below. */
     uint64_t old = atomic_load_explicit(word, memory_order_acquire);
-    for (;;) {
-        int order = old ? compare_ref(cell->type, mine, ref_of(old)) : 0;
-        if (old && (cell->kind == MRI_MIN_REF ? order >= 0 : order <= 0))
-            return; /* the room was not taken: the next value uses it */
+    while (!old || is_better(cell, value, ref_of(old))) {
+        if (!mine)
+            mine = write_ref(fold, share, cell, value);
         MR_RACE_POINT("fold.improve.before_ref");
-        /* Release: our bytes. A failed exchange means that another thread improved the value. */
+        /* Release: our bytes. A failed exchange means that another thread improved the value: its
+         * bytes are compared next, hence acquire. */
         if (atomic_compare_exchange_weak_explicit(word, &old, (uint64_t)(uintptr_t)mine,
-                                                  memory_order_release, memory_order_acquire))
-            break;
+                                                  memory_order_release, memory_order_acquire)) {
+            mri_fold_bytes_take(share, sizeof *mine + mine->len);
+            return;
+        }
     }
-    mri_fold_bytes_take(share, sizeof(struct ref) + len);
 }
 
 static int64_t

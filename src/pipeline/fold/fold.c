@@ -204,6 +204,8 @@ mr_fold_worker_new(struct mr_fold *fold, struct mr_fold_worker **ret_worker)
         free(worker);
         return MR_MEMORY;
     }
+    for (uint32_t i = 0; i < fold->rollup_count; i++)
+        worker->windows[i] = mri_fold_window_start(fold->shapes[i].rollup, 0);
     *ret_worker = worker;
     return MR_OK;
 }

@@ -8,6 +8,7 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 
+#include "millrace/base/attr.h"
 #include "millrace/base/race.h"
 #include "millrace/fold.h"
 
@@ -101,6 +102,7 @@ struct mri_table {
     _Atomic(struct mri_segment *) newest;    /* [atomic: release by grow, acquire by find] */
     _Atomic(char *) blocks[MRI_BLOCKS];      /* [atomic: release by map, acquire by claim] */
     uint32_t block_shift;                    /* [const] block 0 holds 1 << block_shift entries */
+    uint32_t entry_bytes;                    /* [const] of the shape */
     uint64_t paid_entries;                   /* [own: owner] entries charged by earlier units */
     alignas(MR_CACHE_PAIR) _Atomic uint64_t next_entry; /* [atomic: relaxed, hands out indexes] */
 };
@@ -165,6 +167,7 @@ struct mr_fold_worker {
     struct mr_fold *fold;
     uint32_t id;
     uint32_t item_count;
+    int64_t windows[MR_MAX_ROLLUPS]; /* start of the window met last */
     struct mri_item items[MRI_GROUP];
 };
 
@@ -174,9 +177,14 @@ mri_fold_shape_compile(const struct mr_layout *layout, const struct mr_rollup *r
                   struct mri_shape *ret_shape);
 
 /* key.c — Encodes the key of an event: window start, then each dimension. Returns its length, or 0
- * when it needs more than room bytes; out has room + MRI_KEY_SLACK bytes. */
+ * when it needs more than room bytes; out has room + MRI_KEY_SLACK bytes. *window_us: start of some
+ * window of the shape, set to that of the event: the next event is nearly always in the same one. */
 uint32_t
-mri_fold_key_encode(const struct mri_shape *shape, const struct mr_event *event, char *out, size_t room);
+mri_fold_key_encode(const struct mri_shape *shape, const struct mr_event *event, int64_t *window_us,
+                    char *out, size_t room);
+
+int64_t
+mri_fold_window_start(const struct mr_rollup *rollup, int64_t time_us);
 
 /* Bytes that surely hold the key. */
 size_t
@@ -191,10 +199,27 @@ mri_fold_key_decode(const struct mri_shape *shape, const char *key, int64_t *ret
 bool
 mri_fold_key_csv_unsafe(struct mr_slice text);
 
-/* arena.c — Thread: any worker. */
-struct mri_entry *
-mri_fold_entry_at(const struct mri_table *table, uint64_t index);
+/* arena.c — Block 0 holds 2^shift entries, block k > 0 holds 2^(shift + k - 1), from that index on. */
+static inline uint32_t
+mri_fold_block_of(const struct mri_table *table, uint64_t index)
+{
+    uint64_t rest = index >> table->block_shift;
+    return MR_LIKELY(rest == 0) ? 0 : 64 - (uint32_t)__builtin_clzll(rest);
+}
 
+static inline struct mri_entry *
+mri_fold_entry_at(const struct mri_table *table, uint64_t index)
+{
+    uint32_t block = mri_fold_block_of(table, index);
+    uint64_t first = block ? UINT64_C(1) << (table->block_shift + block - 1) : 0;
+    /* Relaxed: whoever knows the index claimed it (and acquired the block), or read it from a slot
+     * word with acquire, which orders the claim of the thread that published it before us. */
+    char *base = atomic_load_explicit(&table->blocks[block], memory_order_relaxed);
+    void *entry = base + (index - first) * table->entry_bytes;
+    return entry;
+}
+
+/* Thread: any worker. */
 /* First of `chunk` entries that belong to the caller; their memory is there. */
 uint64_t
 mri_fold_claim(struct mr_fold *fold, struct mri_table *table, struct mri_share *share);

@@ -63,8 +63,10 @@ mri_fold_unit_new(struct mr_fold *fold)
         return NULL;
     memset(unit, 0, size);
     unit->fold = fold;
-    for (uint32_t i = 0; i < fold->rollup_count; i++)
+    for (uint32_t i = 0; i < fold->rollup_count; i++) {
         unit->tables[i].shape = &fold->shapes[i];
+        unit->tables[i].entry_bytes = fold->shapes[i].entry_bytes;
+    }
     return unit;
 }
 
@@ -142,13 +144,13 @@ make_table(struct mr_fold_unit *unit, struct mri_table *table, uint64_t slots)
     return MR_OK;
 }
 
-/* Between a quarter of the wanted slots and four times as many, a table is kept as it is: it grows
- * by itself, and one burst must not hold memory for ever. */
+/* Up to four times the wanted slots a table is kept as it is; beyond that one burst would hold its
+ * memory for ever. A table that is too small is made anew, so that it need not grow. */
 static enum mr_rc
 fit_table(struct mr_fold_unit *unit, struct mri_table *table, uint64_t wanted)
 {
     struct mri_segment *segment = newest_own(table);
-    if (segment && segment->mask + 1 <= 4 * wanted && segment->mask + 1 >= wanted / 4)
+    if (segment && segment->mask + 1 <= 4 * wanted && segment->mask + 1 >= wanted)
         return MR_OK;
     int64_t bytes = drop_table(table);
     unit->charged -= bytes;
