@@ -20,7 +20,7 @@
 #include "sim.h"
 
 #define RUNS_MAX 25
-#define LIMIT_S 180
+#define LIMIT_S 60
 
 struct result {
     double cpu_s, wall_s;

@@ -1,4 +1,4 @@
-/* Discarding Stream Load server: FE and BE on one port, a thread a connection. */
+/* Discarding Stream Load server: FE and BE, each on its port, a thread a connection. */
 #include "sim.h"
 
 #include <arpa/inet.h>
@@ -13,7 +13,7 @@
 
 #define BUFFER ((size_t)1 << 20)
 
-static unsigned port;
+static unsigned backend_port; /* [const] after listening */
 
 /* Reads until the blank line; returns the header's length, 0 at the end of the connection. *ret_have:
  * bytes in the buffer, the first of the body included. */
@@ -57,8 +57,8 @@ redirect(int fd, const char *head)
     char extra[1024], path[512];
     if (sscanf(head, "%*s %511s", path) != 1)
         return false;
-    snprintf(extra, sizeof extra, "Location: http://127.0.0.1:%u%s\r\nConnection: close\r\n", port,
-             path);
+    snprintf(extra, sizeof extra, "Location: http://127.0.0.1:%u%s\r\nConnection: close\r\n",
+             backend_port, path);
     (void)answer(fd, "307 Temporary Redirect", extra, "");
     return false; /* as newer FEs do: the connection ends here */
 }
@@ -99,7 +99,7 @@ serve(void *argument)
 }
 
 static int
-listen_somewhere(void)
+listen_somewhere(unsigned *ret_port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -110,7 +110,7 @@ listen_somewhere(void)
         perror("bench: sink");
         exit(1);
     }
-    port = ntohs(address.sin_port);
+    *ret_port = ntohs(address.sin_port);
     return fd;
 }
 
@@ -123,19 +123,28 @@ watch(void *argument)
     _exit(0);
 }
 
-void
-sim_sink(int ready_fd, int stop_fd)
+static void *
+accept_all(void *argument)
 {
-    char url[64];
     pthread_t thread;
-    int fd = listen_somewhere();
-    snprintf(url, sizeof url, "http://127.0.0.1:%u", port);
-    pthread_create(&thread, NULL, watch, (void *)(intptr_t)stop_fd);
-    if (write(ready_fd, url, strlen(url) + 1) < 0)
-        _exit(1);
-    for (int peer; (peer = accept(fd, NULL, NULL)) >= 0;) {
+    for (int peer; (peer = accept((int)(intptr_t)argument, NULL, NULL)) >= 0;) {
         pthread_create(&thread, NULL, serve, (void *)(intptr_t)peer);
         pthread_detach(thread);
     }
     _exit(1);
+}
+
+void
+sim_sink(int ready_fd, int stop_fd)
+{
+    char url[64];
+    unsigned frontend_port;
+    pthread_t thread;
+    int backend = listen_somewhere(&backend_port), frontend = listen_somewhere(&frontend_port);
+    pthread_create(&thread, NULL, watch, (void *)(intptr_t)stop_fd);
+    pthread_create(&thread, NULL, accept_all, (void *)(intptr_t)backend);
+    snprintf(url, sizeof url, "http://127.0.0.1:%u", frontend_port);
+    if (write(ready_fd, url, strlen(url) + 1) < 0)
+        _exit(1);
+    accept_all((void *)(intptr_t)frontend);
 }

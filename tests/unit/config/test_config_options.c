@@ -123,7 +123,7 @@ Test(config_options, the_list_has_a_row_for_every_option_but_those_of_a_later_ve
         T_TRUE_MSG(found == (option->type != MRI_TYPE_LATER), "%s", option->path);
     }
     T_TRUE(strstr(text,
-                  "\n| `memory` | `512MiB` | 64MiB to 1TiB | The one budget for queues, "
+                  "\n| `memory` | `128MiB` | 64MiB to 1TiB | The one budget for queues, "
                   "window tables and bodies. |\n") != NULL);
     T_TRUE(strstr(text, "\n| `pipeline` | **required** | ") != NULL);
     free(text);
