@@ -86,17 +86,16 @@ compile_all(struct mri_compile *compile)
 {
     if (!copy_names(compile->plan, compile->config))
         return MR_MEMORY;
-    check_depth(compile);
-    const char **names =
-        mri_plan_alloc(compile->plan, MRI_NODES_MAX * sizeof *names);
-    if (!names)
+    const char **columns = mri_plan_alloc(compile->plan, MRI_NODES_MAX * sizeof *columns);
+    if (!columns)
         return MR_MEMORY;
-    bool ok = mri_schema_compile(compile, names);
+    bool ok = mri_schema_compile(compile, columns);
     if (compile->no_memory)
         return MR_MEMORY;
     if (!ok)
         return MR_SCHEMA;
-    mri_layout_compile(compile, names);
+    check_depth(compile);
+    mri_layout_compile(compile, columns);
     mri_rollups_compile(compile);
     compile->no_memory |= !mri_project_compile(compile->plan);
     if (compile->no_memory)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #define REFS_MAX 16
+#define POINTER_SHOWN 120 /* bytes of a JSON pointer in a message */
 #define SCHEMA_BYTES_MAX ((size_t)1 << 20)
 
 void
@@ -16,9 +17,13 @@ mri_schema_mistake(struct mri_compile *compile, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    /* A mistake is short: of a long pointer its end is the part that helps. */
+    size_t len = strlen(compile->pointer);
+    bool cut = len > POINTER_SHOWN;
     mr_mistakes_add(compile->mistakes, 0, "event.schema",
-                    "the supported subset is listed in schemas/README.md", "%s #%s: %s",
-                    compile->config->event.schema, compile->pointer, text);
+                    "the supported subset is listed in schemas/README.md", "%s #%s%s: %s",
+                    compile->config->event.schema, cut ? "..." : "",
+                    compile->pointer + (cut ? len - POINTER_SHOWN : 0), text);
 }
 
 /* --- the file */
@@ -189,7 +194,16 @@ struct walk {
     const char **names;   /* of the properties, a node each */
     const char **columns; /* x-column, a node each */
     uint32_t levels;
+    bool told; /* that a limit was passed: once is enough, references can pass it often */
 };
+
+static void
+tell_limit(struct walk *walk, const char *what, int limit)
+{
+    if (!walk->told)
+        mri_schema_mistake(walk->compile, "%s than %d", what, limit);
+    walk->told = true;
+}
 
 static void
 read_node(struct walk *walk, struct mri_node *node, json_t *schema);
@@ -203,7 +217,7 @@ read_property(struct walk *walk, const struct mri_node *parent, json_t *owner, c
     struct mr_plan *plan = compile->plan;
     size_t before = point_at(compile, "properties", name);
     if (plan->node_count == MRI_NODES_MAX) {
-        mri_schema_mistake(compile, "more than %d properties", MRI_NODES_MAX);
+        tell_limit(walk, "more properties", MRI_NODES_MAX);
     } else if (check_name(compile, name)) {
         uint32_t index = plan->node_count++;
         struct mri_node *node = &plan->nodes[index];
@@ -213,7 +227,7 @@ read_property(struct walk *walk, const struct mri_node *parent, json_t *owner, c
         compile->no_memory |= !walk->names[index];
         walk->columns[index] = mri_keyword_column(compile, schema);
         json_t *resolved = set_path(compile, node, parent->path, name) ? resolve(compile, schema) : NULL;
-        if (resolved && !walk->columns[index])
+        if (resolved && resolved != schema && !walk->columns[index])
             walk->columns[index] = mri_keyword_column(compile, resolved);
         if (resolved)
             read_node(walk, node, resolved);
@@ -234,7 +248,7 @@ read_node(struct walk *walk, struct mri_node *node, json_t *schema)
         return;
     check_required(compile, schema);
     if (++walk->levels > MRI_LEVELS_MAX)
-        mri_schema_mistake(compile, "objects nested deeper than %d", MRI_LEVELS_MAX);
+        tell_limit(walk, "objects nested deeper", MRI_LEVELS_MAX);
     else
         json_object_foreach(properties, name, value)
             read_property(walk, node, schema, name, value);
