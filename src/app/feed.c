@@ -182,7 +182,6 @@ on_positions(void *context, const struct mr_span *spans, uint32_t count)
     for (uint32_t i = 0; rc == MR_OK && i < count; i++)
         rc = mr_ledger_assign(app->ledger, &spans[i]);
     pthread_mutex_unlock(&app->units_lock);
-    mr_log(MR_LOG_INFO, "consume", "partitions assigned", MR_INT("partitions", count));
     return rc;
 }
 
