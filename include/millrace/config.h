@@ -124,6 +124,12 @@ struct mr_mistakes {
 MR_NODISCARD enum mr_rc
 mr_config_load(const char *path, struct mr_mistakes *mistakes, struct mr_config **ret_config);
 
+/* As mr_config_load, but after MR_CONFIG *ret_config is what could be read, for stages that look for
+ * further mistakes, or NULL. A section in which mr_mistakes_touch finds nothing is complete. */
+MR_NODISCARD enum mr_rc
+mr_config_load_partly(const char *path, struct mr_mistakes *mistakes,
+                      struct mr_config **ret_config);
+
 void
 mr_config_free(struct mr_config **config);
 
@@ -131,6 +137,11 @@ mr_config_free(struct mr_config **config);
 void
 mr_mistakes_add(struct mr_mistakes *mistakes, uint32_t line, const char *option, const char *hint,
                 const char *format, ...) MR_PRINTF(5, 6);
+
+/* True when a mistake is in that section of the file ("source", "detail.table"), in one that holds
+ * it, or in the file as a whole. */
+bool
+mr_mistakes_touch(const struct mr_mistakes *mistakes, const char *section);
 
 /* Gives mistakes that name an option but no line the line on which the file sets it. */
 void

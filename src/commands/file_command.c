@@ -90,30 +90,55 @@ parse(const struct mri_file_command *command,
     return 0;
 }
 
+/* The other stages look at the sections that are complete. */
+static enum mr_rc
+look_further(const struct mr_config *config,
+             struct mr_mistakes *mistakes,
+             struct mr_plan **ret_plan)
+{
+    static const char *const for_plan[] = {"pipeline",
+                                           "source",
+                                           "event",
+                                           "detail",
+                                           "quarantine",
+                                           "rollups",
+                                           "sink.starrocks.database"};
+    enum mr_rc rc = MR_OK;
+    bool sound = true;
+    for (size_t i = 0; i < MR_ARRAY_LEN(for_plan); i++) {
+        sound = sound && !mr_mistakes_touch(mistakes, for_plan[i]);
+    }
+    bool source = !mr_mistakes_touch(mistakes, "source");
+    if (sound) {
+        rc = mr_plan_new(config, mistakes, ret_plan);
+    }
+    if (source) {
+        enum mr_rc properties = mr_consumer_check(config, mistakes);
+        rc = rc == MR_OK ? properties : rc;
+    }
+    mr_config_locate(config, mistakes);
+    return rc;
+}
+
 /* Configuration, schema and properties; all their mistakes go to stderr, none hides another. */
 static enum mr_rc
 prepare(const char *file, struct mr_config **ret_config, struct mr_plan **ret_plan)
 {
     struct mr_mistakes mistakes = {0};
-    struct mr_config *config = NULL;
-    enum mr_rc rc = mr_config_load(file, &mistakes, &config);
-    if (rc == MR_OK) {
-        rc = mr_plan_new(config, &mistakes, ret_plan);
-        enum mr_rc properties = mr_consumer_check(config, &mistakes);
-        rc = rc == MR_OK ? properties : rc;
-        mr_config_locate(config, &mistakes);
-        mr_log_setup(config->log.level, config->log.format);
+    enum mr_rc rc = mr_config_load_partly(file, &mistakes, ret_config);
+    if (*ret_config) {
+        enum mr_rc further = look_further(*ret_config, &mistakes, ret_plan);
+        rc = rc == MR_OK ? further : rc;
     }
-    if (rc != MR_OK) {
+    if (rc == MR_OK) {
+        mr_log_setup((*ret_config)->log.level, (*ret_config)->log.format);
+    } else {
         mr_mistakes_print(&mistakes, file, stderr);
         if (mistakes.count == 0) {
             fprintf(stderr, "millrace: %s\nHINT: %s\n", mr_rc_text(rc), mr_rc_hint(rc));
         }
-        mr_plan_free(ret_plan);
-        mr_config_free(&config);
     }
     mr_mistakes_fini(&mistakes);
-    *ret_config = config;
     return rc;
 }
 

@@ -164,12 +164,12 @@ finish(struct mri_draft *draft, struct mr_config **ret_config)
     return MR_OK;
 }
 
-enum mr_rc
-mri_config_parse(const char *text,
-                 size_t len,
-                 const char *file,
-                 struct mr_mistakes *mistakes,
-                 struct mr_config **ret_config)
+/* MR_OK: complete. MR_CONFIG: *ret_config holds what could be read, or is untouched. */
+static enum mr_rc
+parse_partly(struct mr_slice text,
+             const char *file,
+             struct mr_mistakes *mistakes,
+             struct mr_config **ret_config)
 {
     struct mri_draft draft = {.mistakes = mistakes};
     struct mri_tree tree;
@@ -179,19 +179,44 @@ mri_config_parse(const char *text,
     draft.seen = calloc(mri_config_option_count, sizeof *draft.seen);
     draft.nomem = draft.nomem || !draft.seen;
     if (!draft.nomem) {
-        if (mri_config_tree_build(&draft, text, len, &tree)) {
+        if (mri_config_tree_build(&draft, text.p, text.len, &tree)) {
             check(&draft, &tree);
         }
         mri_config_tree_fini(&tree);
     }
     if (draft.nomem) {
         rc = MR_MEMORY;
-    } else if (mistakes->count == before && before < MRI_MISTAKES_MAX) {
+    } else if (draft.config.lines) { /* else not even the options could be looked at */
         rc = finish(&draft, ret_config);
     }
     clear(&draft.config);
     free(draft.seen);
+    bool sound = mistakes->count == before && before < MRI_MISTAKES_MAX;
+    return rc == MR_OK && !sound ? MR_CONFIG : rc;
+}
+
+/* Keeps what was read only when it is complete. */
+static enum mr_rc
+keep_complete(enum mr_rc rc, struct mr_config *config, struct mr_config **ret_config)
+{
+    if (rc == MR_OK) {
+        *ret_config = config;
+    } else {
+        mr_config_free(&config);
+    }
     return rc;
+}
+
+enum mr_rc
+mri_config_parse(const char *text,
+                 size_t len,
+                 const char *file,
+                 struct mr_mistakes *mistakes,
+                 struct mr_config **ret_config)
+{
+    struct mr_config *config = NULL;
+    enum mr_rc rc = parse_partly((struct mr_slice){text, len}, file, mistakes, &config);
+    return keep_complete(rc, config, ret_config);
 }
 
 /* Up to size bytes of the file at path; -1 with errno. */
@@ -221,7 +246,7 @@ read_text(const char *path, char *out, size_t size)
 }
 
 enum mr_rc
-mr_config_load(const char *path, struct mr_mistakes *mistakes, struct mr_config **ret_config)
+mr_config_load_partly(const char *path, struct mr_mistakes *mistakes, struct mr_config **ret_config)
 {
     const size_t room = MRI_FILE_MAX + 1;
     char *text = malloc(room);
@@ -244,9 +269,17 @@ mr_config_load(const char *path, struct mr_mistakes *mistakes, struct mr_config 
                         "is it the right file?",
                         "larger than 1 MiB, the most that a configuration may have");
     } else {
-        rc = mri_config_parse(text, (size_t)len, path, mistakes, ret_config);
+        rc = parse_partly((struct mr_slice){text, (size_t)len}, path, mistakes, ret_config);
     }
     explicit_bzero(text, room);
     free(text);
     return rc;
+}
+
+enum mr_rc
+mr_config_load(const char *path, struct mr_mistakes *mistakes, struct mr_config **ret_config)
+{
+    struct mr_config *config = NULL;
+    enum mr_rc rc = mr_config_load_partly(path, mistakes, &config);
+    return keep_complete(rc, config, ret_config);
 }

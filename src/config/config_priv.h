@@ -269,11 +269,9 @@ mri_config_tree_build(struct mri_draft *draft, const char *text, size_t len, str
 void mri_config_tree_fini(struct mri_tree *tree);
 
 /* mr_config_load without the file: what the fuzz target calls. file names it in ret_config. */
-MR_NODISCARD enum mr_rc mri_config_parse(const char *text,
-                                         size_t len,
-                                         const char *file,
-                                         struct mr_mistakes *mistakes,
-                                         struct mr_config **ret_config);
+MR_NODISCARD enum mr_rc
+mri_config_parse(const char *text, size_t len, const char *file, struct mr_mistakes *mistakes,
+                 struct mr_config **ret_config);
 
 /* snprintf for texts that may be cut: paths, hints, names that are shown. */
 void mri_config_cut(char *out, size_t size, const char *format, ...) MR_PRINTF(3, 4);

@@ -88,6 +88,26 @@ mr_mistakes_add(struct mr_mistakes *mistakes,
     va_end(args);
 }
 
+/* path is option, or a part of it: option.part, option[0]. */
+static bool
+is_within(const char *path, const char *option)
+{
+    size_t len = strlen(option);
+    return strncmp(path, option, len) == 0 && strchr(".[", path[len]) != NULL;
+}
+
+bool
+mr_mistakes_touch(const struct mr_mistakes *mistakes, const char *section)
+{
+    for (uint32_t i = 0; i < mistakes->count; i++) {
+        const char *option = mistakes->items[i].option;
+        if (option[0] == '\0' || is_within(option, section) || is_within(section, option)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 print_one(const struct mr_mistake *mistake, const char *file, FILE *out)
 {

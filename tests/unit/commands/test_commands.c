@@ -111,14 +111,17 @@ enter_folder(char folder[32])
                "event: {schema: order.json, time: {field: nowhere}}\n"
                "sink: {starrocks: {fe: [\"http://h:1\"], mysql: \"h:1\", database: d, "
                "password: sesame}}\n"
-               "detail: {table: orders}\n");
+               "detail: {table: orders}\n"
+               "memory: lots\n");
     write_file(folder, "worse.yaml", "memory: 1\nfuslh: {}\n");
+    write_file(folder, "worst.yaml", "- memory: 1\n");
 }
 
 static void
 leave_folder(const char *folder)
 {
-    static const char *const names[] = {"order.json", "good.yaml", "bad.yaml", "worse.yaml"};
+    static const char *const names[] = {
+        "order.json", "good.yaml", "bad.yaml", "worse.yaml", "worst.yaml"};
     for (size_t i = 0; i < MR_ARRAY_LEN(names); i++)
         T_TRUE(unlink(names[i]) == 0);
     T_TRUE(chdir("/") == 0 && rmdir(folder) == 0);
@@ -256,11 +259,17 @@ Test(commands, check_lists_the_mistakes_of_file_schema_and_properties_with_their
     T_STR_EQ(said->out, "");
     T_TRUE_MSG(has(said->err, "bad.yaml:2: source.kafka.enable.auto.commit: "), "%s", said->err);
     T_TRUE_MSG(has(said->err, "bad.yaml:3: event.time.field: "), "%s", said->err);
+    T_TRUE_MSG(has(said->err, "bad.yaml:6: memory: "), "%s", said->err);
     T_TRUE(!has(said->err, "sesame"));
     said = run("millrace check worse.yaml");
     T_INT_EQ(said->code, 2);
     T_TRUE(has(said->err, "worse.yaml:1: memory: \"1\" is out of range"));
     T_TRUE(has(said->err, "HINT: did you mean \"flush\"?"));
+    said = run("millrace check worst.yaml");
+    T_INT_EQ(said->code, 2);
+    T_STR_EQ(said->err,
+             "worst.yaml:1: a list stands here; allowed: a map of options\n"
+             "HINT: start from a file of schemas/pipelines\n");
     leave_folder(folder);
 }
 

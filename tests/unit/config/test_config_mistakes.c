@@ -500,7 +500,7 @@ Test(config_mistakes, options_that_do_not_fit_together_are_both_named)
          "x.yaml:6: flush.bytes: 64MiB is above 32MiB, which is 1/4 of memory\n"
          "HINT: lower flush.bytes or raise memory\n"},
         {PIPELINE SOURCE SINK DETAIL "event: {schema: s, time: {field: t}, max_bytes: 64MiB}\n",
-         "x.yaml:5: event.max_bytes: 64MiB is above 32MiB, which is 1/16 of memory\n"
+         "x.yaml:5: event.max_bytes: 64MiB is above 8MiB, which is 1/16 of memory\n"
          "HINT: lower event.max_bytes or raise memory\n"},
         {PIPELINE SOURCE SINK DETAIL "event: {schema: s, time: {field: t}, max_bytes: 1KiB}\n"
                                      "quarantine: {raw_bytes: 2KiB}\n",
@@ -638,4 +638,31 @@ Test(config_mistakes, a_null_is_no_value_for_any_kind_of_option)
         count++;
     T_INT_EQ(count, 18);
     free(said);
+}
+
+Test(config_mistakes, a_section_is_touched_by_mistakes_in_it_around_it_and_of_the_whole_file)
+{
+    static const struct {
+        const char *option, *section;
+        bool touched;
+    } cases[] = {
+        {"source.kafka.group", "source", true},
+        {"source", "source", true},
+        {"source", "source.kafka.group", true},
+        {"rollups[0].by", "rollups", true},
+        {"", "source", true},
+        {"sources", "source", false},
+        {"event.schema", "source", false},
+        {"sink.starrocks.fe", "sink.starrocks.user", false},
+    };
+    for (size_t i = 0; i < MR_ARRAY_LEN(cases); i++) {
+        struct mr_mistakes mistakes = {0};
+        T_TRUE(!mr_mistakes_touch(&mistakes, cases[i].section));
+        mr_mistakes_add(&mistakes, 1, cases[i].option, "", "a mistake");
+        T_TRUE_MSG(mr_mistakes_touch(&mistakes, cases[i].section) == cases[i].touched,
+                   "%s in %s",
+                   cases[i].option,
+                   cases[i].section);
+        mr_mistakes_fini(&mistakes);
+    }
 }

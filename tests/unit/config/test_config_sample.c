@@ -112,9 +112,9 @@ Test(config_sample, everything_that_is_not_said_has_its_default)
     T_INT_EQ(config->rollup_count, 0);
     T_INT_EQ(config->flush.every_ms, 1000);
     T_INT_EQ(config->flush.rows, 5000000);
-    T_INT_EQ(config->flush.bytes, 128 << 20); /* a quarter of memory */
+    T_INT_EQ(config->flush.bytes, 32 << 20); /* a quarter of memory */
     T_INT_EQ(config->flush.depth, 2);
-    T_INT_EQ(config->memory, 512 << 20);
+    T_INT_EQ(config->memory, 128 << 20);
     T_INT_EQ(config->threads.workers, 0);
     T_INT_EQ(config->threads.loaders, 4);
     T_STR_EQ(config->status.host, "127.0.0.1");
