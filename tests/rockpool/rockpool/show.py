@@ -153,7 +153,7 @@ def frontends(session, tokens):
         rows.append((
             number, f"127.0.0.1_9010_{number}", "127.0.0.1", 9010, frontend.port, session.cluster.mysql_port, 9020,
             "LEADER" if frontend.is_leader else "FOLLOWER", 1, "true", "true", 1, now, "true", "", now,
-            f"{session.cluster.version}-rockpool",
+            f"{session.cluster.version} rockpool",
         ))  # fmt: skip
     return finish(session, tokens, names, rows)
 
@@ -171,7 +171,7 @@ def backends(session, tokens):
     for backend in session.cluster.backends:
         rows.append((
             backend.id, "127.0.0.1", 9050, 9060, backend.port, 8060, now, now, "true", "false", "false", 0, "0.000 B",
-            "1.000 TB", "1.000 TB", "0.00 %", "0.00 %", "", f"{session.cluster.version}-rockpool", "{}", "1.000 TB",
+            "1.000 TB", "1.000 TB", "0.00 %", "0.00 %", "", f"{session.cluster.version} rockpool", "{}", "1.000 TB",
             "0.00 %", 2, "1GB", 0, "0.00 %", "0.0 %",
         ))  # fmt: skip
     return finish(session, tokens, names, rows)

@@ -71,7 +71,7 @@ class Session:
         stamp, day = ("TIMESTAMP", now.strftime("%Y-%m-%d %H:%M:%S")), ("DATE", now.strftime("%Y-%m-%d"))
         utc = ("TIMESTAMP", datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S"))
         constants = {
-            "CURRENT_VERSION": f"{self.cluster.version}-rockpool", "VERSION": DEFAULTS["version"],
+            "CURRENT_VERSION": f"{self.cluster.version} rockpool", "VERSION": DEFAULTS["version"],
             "DATABASE": self.database, "SCHEMA": self.database, "USER": f"'{self.user}'@'127.0.0.1'",
             "CURRENT_USER": f"'{self.user}'@'%'", "CONNECTION_ID": self.connection_id, "NOW": stamp,
             "CURRENT_TIMESTAMP": stamp, "CURRENT_DATE": day, "CURDATE": day, "UTC_TIMESTAMP": utc,
@@ -168,7 +168,7 @@ class Session:
     def _create_view(self, tokens, replace):
         exists = tokens.take("IF", "NOT", "EXISTS")
         database, name = tokens.qualified()
-        names = tokens.names() if tokens.is_word("(") else None
+        names = _view_names(tokens) if tokens.take("(") else None
         comment = tokens.string() if tokens.take("COMMENT") else ""
         tokens.expect("AS")
         text = tokens.sql[tokens.peek().start :].strip().rstrip(";")
@@ -320,6 +320,19 @@ class Session:
         value = result.rows[0][0]
         shown = None if value is None else value.decode()
         return int(shown) if shown is not None and re.fullmatch(r"-?\d+", shown) and not text.startswith(("'", '"')) else shown
+
+
+def _view_names(tokens):
+    """`a [COMMENT "…"], …)` behind the name of a view."""
+    names = []
+    while True:
+        names.append(tokens.name())
+        if tokens.take("COMMENT"):
+            tokens.string()
+        if not tokens.take(","):
+            break
+    tokens.expect(")")
+    return names
 
 
 def from_duckdb(kind):

@@ -1,71 +1,24 @@
 """Fixtures: one stand-in for the session, or a real cluster named by the environment."""
 
-import json
-import os
 import pathlib
-import subprocess
 import sys
-import time
 
-import pymysql
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from wire import Client  # noqa: E402
-
-HOME = pathlib.Path(__file__).resolve().parent.parent
-REAL = os.environ.get("STARROCKS_FE")
-DATABASE = f"rockpool_test_{os.getpid()}"
+from rockpool_support import DATABASE, REAL, Rockpool, real_client  # noqa: E402
 
 
-class Rockpool:
-    """A stand-in process on a data directory; it can be killed and started again."""
-
-    def __init__(self, data, *options):
-        self.data, self.options = pathlib.Path(data), options
-        self.process = None
-        self.start()
-
-    def start(self):
-        port_file = self.data / "ports.json"
-        port_file.unlink(missing_ok=True)
-        began = time.monotonic()
-        command = [sys.executable, "-m", "rockpool", "--data", str(self.data / "state"), "--port-file", str(port_file)]
-        self.log = open(self.data / "rockpool.log", "a")
-        self.process = subprocess.Popen(
-            command + list(self.options), cwd=HOME, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log
-        )
-        while not port_file.exists():
-            assert self.process.poll() is None, (self.data / "rockpool.log").read_text()
-            assert time.monotonic() - began < 30, "the stand-in did not start"
-            time.sleep(0.02)
-        self.seconds_to_start = time.monotonic() - began
-        self.ports = json.loads(port_file.read_text())
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(10)
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(10)
-        self.log.close()
-
-    def client(self, user="root", password="", database=DATABASE):
-        return Client(
-            ("127.0.0.1", self.ports["fe"]), ("127.0.0.1", self.ports["mysql"]), user, password, database, self.ports
-        )
+def pytest_report_header():
+    return f"server under test: {'the cluster at ' + REAL if REAL else 'rockpool, the stand-in'}"
 
 
-def real_client():
-    host, _, port = REAL.removeprefix("http://").partition(":")
-    mysql_host, _, mysql_port = os.environ["STARROCKS_MYSQL"].partition(":")
-    return Client(
-        (host, int(port or 8030)), (mysql_host, int(mysql_port or 9030)), os.environ["STARROCKS_USER"],
-        os.environ.get("STARROCKS_PASSWORD", ""), DATABASE, None,
-    )  # fmt: skip
+def pytest_terminal_summary(terminalreporter):
+    """Says aloud what a run has not shown."""
+    skipped = [r for r in terminalreporter.stats.get("skipped", []) if "rockpool" in r.nodeid]
+    for report in skipped:
+        terminalreporter.write_line(f"NOT SHOWN: {report.nodeid}: {report.longrepr[2]}", yellow=True)
 
 
 @pytest.fixture(scope="session")
@@ -121,20 +74,10 @@ def own(tmp_path, request):
 @pytest.fixture
 def table(cluster):
     """Makes tables with names of their own: table("a INT, b …", "DUPLICATE KEY(a) …")."""
-    return make_table(cluster)
 
-
-def make_table(client):
     def create(columns, rest="", properties='"replication_num"="1"'):
-        name = client.fresh("t")
-        client.sql(f"CREATE TABLE {name} ({columns}) {rest} PROPERTIES ({properties})")
+        name = cluster.fresh("t")
+        cluster.sql(f"CREATE TABLE {name} ({columns}) {rest} PROPERTIES ({properties})")
         return name
 
     return create
-
-
-def refused(client, sql, database=DATABASE):
-    """The (number, text) of the error that a statement must raise."""
-    with pytest.raises(pymysql.MySQLError) as caught:
-        client.sql(sql, database=database)
-    return caught.value.args[0], str(caught.value.args[1])

@@ -1,8 +1,8 @@
 """What the official clients do on the wire, step by step."""
 
 import pytest
-from conftest import DATABASE
-from wire import Wire
+from rockpool_support import DATABASE
+from rockpool_wire import Wire
 
 
 @pytest.fixture

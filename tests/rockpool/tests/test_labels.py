@@ -1,7 +1,7 @@
 """The fate of a label: get_load_state, its memory, SHOW TRANSACTION and information_schema.loads."""
 
 import pytest
-from conftest import DATABASE
+from rockpool_support import DATABASE
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from conftest import DATABASE
+from rockpool_support import DATABASE
 
 MULTI = {"transaction_type": "multi"}
 

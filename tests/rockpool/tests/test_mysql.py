@@ -5,7 +5,7 @@ import subprocess
 
 import pymysql
 import pytest
-from conftest import DATABASE, refused
+from rockpool_support import DATABASE, refused
 
 DETAIL = (
     "t DATETIME NOT NULL, c VARCHAR(20), d DECIMAL(18,2), q BIGINT, f BOOLEAN, day DATE, x DOUBLE",
@@ -265,7 +265,7 @@ def test_a_bad_time_zone_is_refused(cluster):
 
 def test_prepared_statements_are_refused(standin):
     """COM_STMT_PREPARE is refused with a clear message: text queries only."""
-    from wire import Wire
+    from rockpool_wire import Wire
 
     wire = Wire(("127.0.0.1", standin.ports["mysql"]))
     connection = pymysql.connect(host="127.0.0.1", port=standin.ports["mysql"], user="root")

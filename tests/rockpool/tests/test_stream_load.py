@@ -7,7 +7,7 @@ import urllib.request
 import lz4.frame
 import pytest
 import zstandard
-from conftest import DATABASE
+from rockpool_support import DATABASE
 
 KEYS = [
     "TxnId", "Label", "Status", "Message", "NumberTotalRows", "NumberLoadedRows", "NumberFilteredRows",
@@ -54,7 +54,7 @@ def test_the_frontend_answers_307_without_credentials_in_the_location(cluster, p
 
 def test_the_frontend_closes_after_the_redirect_and_never_asks_for_the_body(standin, cluster, pair):
     """The body is never read at the frontend: no 100 Continue, and the connection is closed."""
-    from wire import Wire
+    from rockpool_wire import Wire
 
     wire = Wire(cluster.fe)
     headers = {"Host": "x", **cluster.auth(), "Expect": "100-continue", "Content-Length": "5"}
@@ -67,7 +67,7 @@ def test_the_frontend_closes_after_the_redirect_and_never_asks_for_the_body(stan
 
 def test_http_1_0_requests_need_no_expect(cluster, pair):
     """HTTP/1.0 requests are exempt from the Expect check."""
-    from wire import Wire
+    from rockpool_wire import Wire
 
     wire = Wire(cluster.fe)
     wire.head("PUT", target(pair), {"Host": "x", **cluster.auth()}, version="1.0")
@@ -201,7 +201,7 @@ def test_a_cut_body_loads_nothing_and_frees_the_label(standin, cluster, pair):
     """A connection cut in the middle of the body: no rows, the transaction ends ABORTED."""
     import time
 
-    from wire import Wire
+    from rockpool_wire import Wire
 
     label = cluster.fresh("cut")
     wire = Wire(backend_of(cluster, pair))

@@ -1,7 +1,7 @@
 """Table models, their DDL rules, and what readers of merged tables see."""
 
 import pytest
-from conftest import refused
+from rockpool_support import refused
 
 ORDERS = """
 CREATE TABLE IF NOT EXISTS {db}.{name} (

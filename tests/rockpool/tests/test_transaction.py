@@ -4,8 +4,8 @@ import threading
 import time
 
 import pytest
-from conftest import DATABASE
-from wire import Wire
+from rockpool_support import DATABASE
+from rockpool_wire import Wire
 
 
 

@@ -1,20 +1,31 @@
 """What becomes of a field: conversions, strict_mode, and the rules of the sink."""
 
+import itertools
+
 import pytest
 
 STRICT = {"strict_mode": "true"}
 
 
+@pytest.fixture(scope="module")
+def tables():
+    """One table a type, shared by the cases; each case has a key of its own."""
+    return {}
+
+
 @pytest.fixture
-def one(cluster, table):
+def one(cluster, table, tables):
     """one(type, field, **headers): the value that a single field becomes, or the reply's Message."""
 
     def run(kind, field, **headers):
-        name = table(f"k INT, v {kind}", "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)")
-        reply = cluster.load(name, f"1\x01{field}\x02", column_separator="\\x01", row_delimiter="\\x02", **headers)
+        if kind not in tables:
+            tables[kind] = table(f"k INT, v {kind}", "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)"), itertools.count()
+        name, keys = tables[kind]
+        key = next(keys)
+        reply = cluster.load(name, f"{key}\x01{field}\x02", column_separator="\\x01", row_delimiter="\\x02", **headers)
         if reply["Status"] != "Success":
             return reply["Message"]
-        return cluster.sql(f"SELECT v FROM {name}")[0][0]
+        return cluster.sql(f"SELECT v FROM {name} WHERE k = {key}")[0][0]
 
     return run
 

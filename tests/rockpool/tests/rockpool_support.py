@@ -1,0 +1,72 @@
+"""What the tests share: the process under test, the name of their database, expected refusals."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import pymysql
+import pytest
+from rockpool_wire import Client
+
+HOME = pathlib.Path(__file__).resolve().parent.parent
+REAL = os.environ.get("STARROCKS_FE")
+DATABASE = f"rockpool_test_{os.getpid()}"
+
+
+class Rockpool:
+    """A stand-in process on a data directory; it can be killed and started again."""
+
+    def __init__(self, data, *options):
+        self.data, self.options = pathlib.Path(data), options
+        self.process = None
+        self.start()
+
+    def start(self):
+        port_file = self.data / "ports.json"
+        port_file.unlink(missing_ok=True)
+        began = time.monotonic()
+        command = [sys.executable, "-m", "rockpool", "--data", str(self.data / "state"), "--port-file", str(port_file)]
+        self.log = open(self.data / "rockpool.log", "a")
+        self.process = subprocess.Popen(
+            command + list(self.options), cwd=HOME, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log
+        )
+        while not port_file.exists():
+            assert self.process.poll() is None, (self.data / "rockpool.log").read_text()
+            assert time.monotonic() - began < 30, "the stand-in did not start"
+            time.sleep(0.02)
+        self.seconds_to_start = time.monotonic() - began
+        self.ports = json.loads(port_file.read_text())
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(10)
+        self.log.close()
+
+    def client(self, user="root", password="", database=DATABASE):
+        return Client(
+            ("127.0.0.1", self.ports["fe"]), ("127.0.0.1", self.ports["mysql"]), user, password, database, self.ports
+        )
+
+
+def real_client():
+    host, _, port = REAL.removeprefix("http://").partition(":")
+    mysql_host, _, mysql_port = os.environ["STARROCKS_MYSQL"].partition(":")
+    return Client(
+        (host, int(port or 8030)), (mysql_host, int(mysql_port or 9030)), os.environ["STARROCKS_USER"],
+        os.environ.get("STARROCKS_PASSWORD", ""), DATABASE, None,
+    )  # fmt: skip
+
+
+def refused(client, sql, database=DATABASE):
+    """The (number, text) of the error that a statement must raise."""
+    with pytest.raises(pymysql.MySQLError) as caught:
+        client.sql(sql, database=database)
+    return caught.value.args[0], str(caught.value.args[1])

@@ -1,0 +1,111 @@
+"""The official client library, unmodified, against the stand-in."""
+
+import shutil
+import subprocess
+
+import pytest
+from rockpool_support import DATABASE, HOME
+
+OFFICIAL = HOME / "official"
+CACHE = HOME.parent.parent / ".cache" / "official"
+TIMEOUT = 60
+
+
+@pytest.fixture(scope="module")
+def sdk(shared):
+    """The class path of the SDK and of the driver, compiled once."""
+    if shared is None:
+        pytest.skip("the official clients run against the stand-in: a real cluster is named by STARROCKS_FE")
+    if shutil.which("java") is None or (shutil.which("mvn") is None and not list(CACHE.glob("*.jar"))):
+        pytest.skip("needs java and mvn (or the jars in .cache/official)")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    if not list(CACHE.glob("starrocks-stream-load-sdk-*.jar")):
+        command = ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={CACHE}"]
+        done = subprocess.run(command, cwd=OFFICIAL, capture_output=True, text=True, timeout=240)
+        if done.returncode:
+            pytest.skip(f"maven could not fetch the SDK: {(done.stdout + done.stderr)[-300:]}")
+    classes = CACHE / "classes"
+    jars = ":".join(str(j) for j in sorted(CACHE.glob("*.jar")))
+    source = OFFICIAL / "Driver.java"
+    if not (classes / "Driver.class").exists() or (classes / "Driver.class").stat().st_mtime < source.stat().st_mtime:
+        compiler = next(CACHE.glob("ecj-*.jar"))
+        command = ["java", "-jar", str(compiler), "-17", "-nowarn", "-cp", jars, "-d", str(classes), str(source)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return f"{classes}:{jars}"
+
+
+@pytest.fixture
+def drive(sdk, shared):
+    def run(scenario, table, *rows):
+        command = [
+            "java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", sdk,
+            "Driver", scenario, str(shared.ports["fe"]), str(shared.ports["mysql"]), "root", "", DATABASE, table, *rows,
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
+        return done.stdout.splitlines(), done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture
+def pair(table):
+    return table("k INT, v VARCHAR(20)", "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)")
+
+
+def test_the_sdk_loads_in_auto_commit_mode(cluster, drive, pair):
+    """begin, load, prepare, commit by the SDK itself; the rows arrive."""
+    lines, output = drive("auto-csv", pair, "1,a", "2,b")
+    assert lines[-1:] == ["DONE"], output
+    assert cluster.rows(pair) == [("1", "a"), ("2", "b")]
+
+
+def test_the_sdk_prepares_and_commits_a_snapshot(cluster, drive, pair):
+    """Exactly-once: snapshot, prepare, commit; get_load_state goes PREPARE → VISIBLE."""
+    lines, output = drive("exactly-once-csv", pair, "1,a")
+    assert any(line.startswith("LABEL") and line.endswith("PREPARE") for line in lines), output
+    assert "PREPARE true" in lines and "COMMIT true" in lines, output
+    assert "STATE VISIBLE" in lines, output
+    assert cluster.rows(pair) == [("1", "a")]
+
+
+def test_the_sdk_aborts_a_snapshot(cluster, drive, pair):
+    """Abort of a prepared snapshot: the label is ABORTED, no row arrives."""
+    lines, output = drive("abort-csv", pair, "1,a")
+    assert "ABORT true" in lines and "STATE ABORTED" in lines, output
+    assert cluster.rows(pair) == []
+
+
+def test_the_sdk_upserts_and_deletes_with_json(cluster, drive, table):
+    """JSON arrays with __op in the rows and no columns header on a PRIMARY KEY table."""
+    name = table("k INT NOT NULL, v VARCHAR(9)", "PRIMARY KEY(k) DISTRIBUTED BY HASH(k)")
+    lines, output = drive("auto-json", name, '{"k":1,"v":"a","__op":0}', '{"k":2,"v":"b","__op":0}')
+    assert lines[-1:] == ["DONE"], output
+    lines, output = drive("auto-json", name, '{"k":1,"__op":1}')
+    assert lines[-1:] == ["DONE"], output
+    assert cluster.rows(name) == [("2", "b")]
+
+
+def test_the_sdk_deletes_with_csv_and_a_columns_header(cluster, drive, table):
+    """CSV: columns `k`,`v`,`__op` with backticks."""
+    name = table("k INT NOT NULL, v VARCHAR(9)", "PRIMARY KEY(k) DISTRIBUTED BY HASH(k)")
+    lines, output = drive("auto-csv-columns", name, "1,a,0", "2,b,0")
+    assert lines[-1:] == ["DONE"], output
+    lines, output = drive("auto-csv-columns", name, "1,\\N,1")
+    assert cluster.rows(name) == [("2", "b")], output
+
+
+def test_the_sdk_compresses_json_with_lz4(cluster, drive, pair):
+    """compression: lz4_frame, chunked."""
+    lines, output = drive("auto-json-lz4", pair, '{"k":1,"v":"a"}')
+    assert lines[-1:] == ["DONE"], output
+    assert cluster.rows(pair) == [("1", "a")]
+
+
+def test_the_sdk_reports_rejected_rows(cluster, drive, pair):
+    """Filtered rows reach the SDK's caller as a failure that names the reason, taken from ErrorURL."""
+    lines, output = drive("auto-csv", pair, "1,a,too,many")
+    assert "too many filtered rows" in output and "Target column count" in output, output
+    assert cluster.rows(pair) == []
+
+
