@@ -18,9 +18,9 @@
 #include "millrace/base/thread.h"
 
 #define THREADS_MAX 8u
-#define BATCH_MAX 96u
-#define ROLLUPS 3u
-#define LONG_NAME 300u
+#define BATCH_MAX   96u
+#define ROLLUPS     3u
+#define LONG_NAME   300u
 
 struct stress_unit {
     struct mr_fold_unit *fold;
@@ -51,15 +51,22 @@ static void
 fill_rollups(struct mr_rollup *rollups)
 {
     memset(rollups, 0, ROLLUPS * sizeof *rollups);
-    rollups[0] = (struct mr_rollup){.table = "by_name", .size_us = 60000000, .dim_count = 2,
-                                    .dims = {FF_NAME, FF_NUM}, .measure_count = 5};
+    rollups[0] = (struct mr_rollup){.table = "by_name",
+                                    .size_us = 60000000,
+                                    .dim_count = 2,
+                                    .dims = {FF_NAME, FF_NUM},
+                                    .measure_count = 5};
     rollups[0].measures[0] = ff_measure("n", MR_OP_COUNT_ALL, -1);
     rollups[0].measures[1] = ff_measure("num", MR_OP_SUM, FF_NUM);
     rollups[0].measures[2] = ff_measure("price", MR_OP_SUM, FF_PRICE);
     rollups[0].measures[3] = ff_measure("low", MR_OP_MIN, FF_PRICE);
     rollups[0].measures[4] = ff_measure("high", MR_OP_MAX, FF_WIDE);
-    rollups[1] = (struct mr_rollup){.table = "by_flag", .size_us = 3600000000, .offset_us = 900000000,
-                                    .dim_count = 1, .dims = {FF_FLAG}, .measure_count = 7};
+    rollups[1] = (struct mr_rollup){.table = "by_flag",
+                                    .size_us = 3600000000,
+                                    .offset_us = 900000000,
+                                    .dim_count = 1,
+                                    .dims = {FF_FLAG},
+                                    .measure_count = 7};
     rollups[1].measures[0] = ff_measure("nums", MR_OP_COUNT, FF_NUM);
     rollups[1].measures[1] = ff_measure("num", MR_OP_AVG, FF_NUM);
     rollups[1].measures[2] = ff_measure("wide", MR_OP_SUM, FF_WIDE);
@@ -252,10 +259,16 @@ run_round(uint64_t seed, uint32_t events)
     mr_fold_free(&round.fold);
     printf("seed %llu: %u threads, %u names, slots %u, chunk %u, mask %llx: %llu units, "
            "%llu groups, %llu entries, %lld bytes left\n",
-           (unsigned long long)seed, round.threads, round.names, round.options.slots_min,
-           round.options.chunk_entries, (unsigned long long)round.options.hash_mask,
-           (unsigned long long)round.units, (unsigned long long)round.rows,
-           (unsigned long long)round.pieces, (long long)mr_budget_used(&round.budget));
+           (unsigned long long)seed,
+           round.threads,
+           round.names,
+           round.options.slots_min,
+           round.options.chunk_entries,
+           (unsigned long long)round.options.hash_mask,
+           (unsigned long long)round.units,
+           (unsigned long long)round.rows,
+           (unsigned long long)round.pieces,
+           (long long)mr_budget_used(&round.budget));
     return round.different == 0 && round.pieces >= round.rows && mr_budget_used(&round.budget) == 0;
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS 16384u
+#define BUCKETS     16384u
 #define OUTPUTS_MAX (MR_MAX_MEASURES * 2)
 
 static void
@@ -28,14 +28,24 @@ ff_columns(void)
 {
     static struct mr_column columns[FF_COUNT] = {
         [FF_AT] = {.name = "at", .path = "at", .type = MR_TYPE_TIMESTAMP},
-        [FF_NAME] = {.name = "name", .path = "name", .type = MR_TYPE_STRING, .nullable = true,
+        [FF_NAME] = {.name = "name",
+                     .path = "name",
+                     .type = MR_TYPE_STRING,
+                     .nullable = true,
                      .max_bytes = 65533},
         [FF_NUM] = {.name = "num", .path = "num", .type = MR_TYPE_INT64, .nullable = true},
         [FF_FLAG] = {.name = "flag", .path = "flag", .type = MR_TYPE_BOOL, .nullable = true},
-        [FF_PRICE] = {.name = "price", .path = "price", .type = MR_TYPE_DECIMAL, .precision = 18,
+        [FF_PRICE] = {.name = "price",
+                      .path = "price",
+                      .type = MR_TYPE_DECIMAL,
+                      .precision = 18,
                       .scale = 2},
-        [FF_WIDE] = {.name = "wide", .path = "wide", .type = MR_TYPE_DECIMAL, .nullable = true,
-                     .precision = 38, .scale = 4},
+        [FF_WIDE] = {.name = "wide",
+                     .path = "wide",
+                     .type = MR_TYPE_DECIMAL,
+                     .nullable = true,
+                     .precision = 38,
+                     .scale = 4},
         [FF_RATIO] = {.name = "ratio", .path = "ratio", .type = MR_TYPE_DOUBLE, .nullable = true},
         [FF_DAY] = {.name = "day", .path = "day", .type = MR_TYPE_DATE, .nullable = true},
     };
@@ -156,7 +166,9 @@ add_dim(struct mr_text *key, enum mr_type type, const struct mr_value *value)
         mr_text_addf(key, "|s%zu:", value->text.len);
         mr_text_add(key, value->text.p, value->text.len);
     } else if (type == MR_TYPE_DECIMAL)
-        mr_text_addf(key, "|d%016llx%016llx", (unsigned long long)(value->dec >> 64),
+        mr_text_addf(key,
+                     "|d%016llx%016llx",
+                     (unsigned long long)(value->dec >> 64),
                      (unsigned long long)value->dec);
     else
         mr_text_addf(key, "|%lld", (long long)value->i64);
@@ -373,9 +385,14 @@ same_row(const struct mr_rollup *rollup, const struct ff_row *a, const struct ff
     for (uint32_t i = 0; i < rollup->measure_count; i++) {
         const struct mr_measure *measure = &rollup->measures[i];
         if (!same_measure(measure, &a->values[output], &b->values[output])) {
-            fprintf(stderr, "group %s: %s is %lld (set %d), expected %lld (set %d)\n", a->key,
-                    measure->name, (long long)a->values[output].i64, a->values[output].set,
-                    (long long)b->values[output].i64, b->values[output].set);
+            fprintf(stderr,
+                    "group %s: %s is %lld (set %d), expected %lld (set %d)\n",
+                    a->key,
+                    measure->name,
+                    (long long)a->values[output].i64,
+                    a->values[output].set,
+                    (long long)b->values[output].i64,
+                    b->values[output].set);
             return false;
         }
         output += measure->op == MR_OP_AVG ? 2 : 1;
@@ -387,7 +404,9 @@ bool
 ff_map_equal(const struct ff_map *drained, const struct ff_map *reference)
 {
     if (drained->rows != reference->rows) {
-        fprintf(stderr, "%llu groups, expected %llu\n", (unsigned long long)drained->rows,
+        fprintf(stderr,
+                "%llu groups, expected %llu\n",
+                (unsigned long long)drained->rows,
                 (unsigned long long)reference->rows);
         return false;
     }

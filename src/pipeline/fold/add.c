@@ -47,8 +47,8 @@ run_group(struct mr_fold_worker *worker, struct mri_share *share)
     worker->item_count = 0;
 }
 
-/* A key beyond the scratch is encoded straight into the byte area, where it stays if it turns out to
- * be the first of its kind. Such pairs go one by one: the area has one open end. */
+/* A key beyond the scratch is encoded straight into the byte area, where it stays if it turns out
+ * to be the first of its kind. Such pairs go one by one: the area has one open end. */
 static void
 add_long(struct mr_fold_worker *worker, struct mri_share *share, struct mri_item *item)
 {
@@ -57,8 +57,8 @@ add_long(struct mr_fold_worker *worker, struct mri_share *share, struct mri_item
     size_t bound = mri_fold_key_bound(item->table->shape, item->event);
     char *key = mri_fold_bytes_reserve(fold, share, bound + MRI_KEY_SLACK);
     item->key = key;
-    item->key_len = mri_fold_key_encode(item->table->shape, item->event,
-                                        &worker->windows[item->rollup], key, bound);
+    item->key_len = mri_fold_key_encode(
+        item->table->shape, item->event, &worker->windows[item->rollup], key, bound);
     MR_INSIST(item->key_len > 0);
     item->hash = hash_key(fold, item->key, item->key_len);
     add_item(fold, share, item);
@@ -66,8 +66,11 @@ add_long(struct mr_fold_worker *worker, struct mri_share *share, struct mri_item
 
 /* Pass 1: key, hash, prefetch of the slot. */
 static void
-stage(struct mr_fold_worker *worker, struct mri_share *share, struct mr_fold_unit *unit,
-      const struct mr_event *event, uint32_t rollup)
+stage(struct mr_fold_worker *worker,
+      struct mri_share *share,
+      struct mr_fold_unit *unit,
+      const struct mr_event *event,
+      uint32_t rollup)
 {
     if (worker->item_count == MRI_GROUP)
         run_group(worker, share);
@@ -76,8 +79,8 @@ stage(struct mr_fold_worker *worker, struct mri_share *share, struct mr_fold_uni
     item->rollup = rollup;
     item->table = &unit->tables[rollup];
     item->key = item->scratch;
-    item->key_len = mri_fold_key_encode(item->table->shape, event, &worker->windows[rollup],
-                                        item->scratch, MRI_KEY_SCRATCH);
+    item->key_len = mri_fold_key_encode(
+        item->table->shape, event, &worker->windows[rollup], item->scratch, MRI_KEY_SCRATCH);
     if (MR_UNLIKELY(item->key_len == 0)) {
         add_long(worker, share, item);
         return;
@@ -91,7 +94,9 @@ stage(struct mr_fold_worker *worker, struct mri_share *share, struct mr_fold_uni
 }
 
 void
-mr_fold_add(struct mr_fold_worker *worker, struct mr_fold_unit *unit, const struct mr_event *events,
+mr_fold_add(struct mr_fold_worker *worker,
+            struct mr_fold_unit *unit,
+            const struct mr_event *events,
             uint32_t count)
 {
     struct mri_share *share = mri_fold_unit_share(unit, worker->id);

@@ -39,8 +39,8 @@ need_block(struct mri_table *table, uint32_t block)
     MR_RACE_POINT("fold.arena.before_block");
     /* Release: partner is the acquire above. A failure means that another thread mapped it; the
      * acquire of the failure is that partner. */
-    if (!atomic_compare_exchange_strong_explicit(&table->blocks[block], &base, fresh,
-                                                 memory_order_release, memory_order_acquire))
+    if (!atomic_compare_exchange_strong_explicit(
+            &table->blocks[block], &base, fresh, memory_order_release, memory_order_acquire))
         mr_pages_unmap(fresh, mri_fold_block_bytes(table, block));
 }
 

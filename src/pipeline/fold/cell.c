@@ -4,11 +4,11 @@
  *
  * Why a sum in two words is exact. The additions to the low word are atomic, so they have one order
  * l0 = 0, l(i+1) = (l(i) + a(i)) mod 2^64; each thread sees the l(i) before its own addition and so
- * knows its carry c(i) = floor((l(i) + a(i)) / 2^64). Summing up: l(n) + 2^64 * sum of c(i) = sum of
- * a(i). The high word gets h(i) + c(i) from each thread, in any order, mod 2^64. At rest therefore
- * high * 2^64 + low = sum of (h(i) * 2^64 + a(i)) mod 2^128, which is the sum of the values. A reader
- * in between could see a low word whose carry is not in the high word yet; there is none. The third
- * word of a wide sum takes the carries out of the second one in the same way. */
+ * knows its carry c(i) = floor((l(i) + a(i)) / 2^64). Summing up: l(n) + 2^64 * sum of c(i) = sum
+ * of a(i). The high word gets h(i) + c(i) from each thread, in any order, mod 2^64. At rest
+ * therefore high * 2^64 + low = sum of (h(i) * 2^64 + a(i)) mod 2^128, which is the sum of the
+ * values. A reader in between could see a low word whose carry is not in the high word yet; there
+ * is none. The third word of a wide sum takes the carries out of the second one in the same way. */
 #include <math.h>
 #include <string.h>
 
@@ -114,8 +114,8 @@ add_double(_Atomic uint64_t *word, double value)
 {
     uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
     /* A failed exchange means that another thread added its value. */
-    while (!atomic_compare_exchange_weak_explicit(word, &old, bits_of(double_of(old) + value),
-                                                  memory_order_relaxed, memory_order_relaxed))
+    while (!atomic_compare_exchange_weak_explicit(
+        word, &old, bits_of(double_of(old) + value), memory_order_relaxed, memory_order_relaxed))
         continue;
 }
 
@@ -126,8 +126,8 @@ improve(_Atomic uint64_t *word, int64_t value, bool least)
     MR_RACE_POINT("fold.improve.loaded");
     /* A failed exchange means that another thread improved the value: compare again. */
     while ((least ? value < (int64_t)old : value > (int64_t)old) &&
-           !atomic_compare_exchange_weak_explicit(word, &old, (uint64_t)value, memory_order_relaxed,
-                                                  memory_order_relaxed))
+           !atomic_compare_exchange_weak_explicit(
+               word, &old, (uint64_t)value, memory_order_relaxed, memory_order_relaxed))
         continue;
 }
 
@@ -137,8 +137,8 @@ improve_double(_Atomic uint64_t *word, double value, bool least)
     uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
     /* As in improve. */
     while ((least ? value < double_of(old) : value > double_of(old)) &&
-           !atomic_compare_exchange_weak_explicit(word, &old, bits_of(value), memory_order_relaxed,
-                                                  memory_order_relaxed))
+           !atomic_compare_exchange_weak_explicit(
+               word, &old, bits_of(value), memory_order_relaxed, memory_order_relaxed))
         continue;
 }
 
@@ -167,7 +167,9 @@ is_better(const struct mri_cell *cell, const struct mr_value *value, const struc
 
 /* Copies the value to the end of this worker's byte area; it is taken when it was swapped in. */
 static struct ref *
-write_ref(struct mr_fold *fold, struct mri_share *share, const struct mri_cell *cell,
+write_ref(struct mr_fold *fold,
+          struct mri_share *share,
+          const struct mri_cell *cell,
           const struct mr_value *value)
 {
     bool decimal = cell->type == MR_TYPE_DECIMAL;
@@ -183,8 +185,11 @@ write_ref(struct mr_fold *fold, struct mri_share *share, const struct mri_cell *
 /* A value wider than a word: written where it never changes again, and swapped in by its address.
  * No ABA: an address is used once a unit. */
 static void
-improve_ref(struct mr_fold *fold, struct mri_share *share, _Atomic uint64_t *word,
-            const struct mri_cell *cell, const struct mr_value *value)
+improve_ref(struct mr_fold *fold,
+            struct mri_share *share,
+            _Atomic uint64_t *word,
+            const struct mri_cell *cell,
+            const struct mr_value *value)
 {
     struct ref *mine = NULL;
     /* Acquire: the bytes behind the address, partner is the release below. */
@@ -195,8 +200,11 @@ improve_ref(struct mr_fold *fold, struct mri_share *share, _Atomic uint64_t *wor
         MR_RACE_POINT("fold.improve.before_ref");
         /* Release: our bytes. A failed exchange means that another thread improved the value: its
          * bytes are compared next, hence acquire. */
-        if (atomic_compare_exchange_weak_explicit(word, &old, (uint64_t)(uintptr_t)mine,
-                                                  memory_order_release, memory_order_acquire)) {
+        if (atomic_compare_exchange_weak_explicit(word,
+                                                  &old,
+                                                  (uint64_t)(uintptr_t)mine,
+                                                  memory_order_release,
+                                                  memory_order_acquire)) {
             mri_fold_bytes_take(share, sizeof *mine + mine->len);
             return;
         }
@@ -210,8 +218,11 @@ narrow(const struct mri_cell *cell, const struct mr_value *value)
 }
 
 static void
-add_cell(struct mr_fold *fold, struct mri_share *share, const struct mri_cell *cell,
-         _Atomic uint64_t *words, const struct mr_value *value)
+add_cell(struct mr_fold *fold,
+         struct mri_share *share,
+         const struct mri_cell *cell,
+         _Atomic uint64_t *words,
+         const struct mr_value *value)
 {
     switch (cell->kind) {
     case MRI_COUNT_ALL:
@@ -220,7 +231,8 @@ add_cell(struct mr_fold *fold, struct mri_share *share, const struct mri_cell *c
         break;
     case MRI_SUM:
     case MRI_SUM_WIDE:
-        add_sum(words, cell->type == MR_TYPE_DECIMAL ? value->dec : value->i64,
+        add_sum(words,
+                cell->type == MR_TYPE_DECIMAL ? value->dec : value->i64,
                 cell->kind == MRI_SUM_WIDE);
         break;
     case MRI_SUM_F64:
@@ -242,8 +254,11 @@ add_cell(struct mr_fold *fold, struct mri_share *share, const struct mri_cell *c
 }
 
 void
-mri_fold_cells_add(struct mr_fold *fold, struct mri_share *share, const struct mri_shape *shape,
-              struct mri_entry *entry, const struct mr_event *event)
+mri_fold_cells_add(struct mr_fold *fold,
+                   struct mri_share *share,
+                   const struct mri_shape *shape,
+                   struct mri_entry *entry,
+                   const struct mr_event *event)
 {
     _Atomic uint64_t *words = mri_fold_entry_words(shape, entry);
     for (uint32_t i = 0; i < shape->cell_count; i++) {
@@ -323,7 +338,9 @@ read_cell(const struct mri_cell *cell, const _Atomic uint64_t *words, struct mr_
 }
 
 enum mr_rc
-mri_fold_cells_read(const struct mri_shape *shape, struct mri_entry *entry, struct mr_value *ret_values)
+mri_fold_cells_read(const struct mri_shape *shape,
+                    struct mri_entry *entry,
+                    struct mr_value *ret_values)
 {
     const _Atomic uint64_t *words = mri_fold_entry_words(shape, entry);
     for (uint32_t i = 0; i < shape->output_count; i++) {

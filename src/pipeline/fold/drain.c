@@ -17,8 +17,8 @@ static enum mr_rc
 emit_entry(struct drain *drain, struct mri_entry *entry)
 {
     struct mr_fold_row row = {.dims = drain->dims, .measures = drain->measures};
-    mri_fold_key_decode(drain->shape, mri_fold_entry_key(drain->shape, entry), &row.window_start_us,
-                   drain->dims);
+    mri_fold_key_decode(
+        drain->shape, mri_fold_entry_key(drain->shape, entry), &row.window_start_us, drain->dims);
     enum mr_rc rc = mri_fold_cells_read(drain->shape, entry, drain->measures);
     return rc == MR_OK ? drain->emit(drain->context, &row) : rc;
 }
@@ -26,7 +26,9 @@ emit_entry(struct drain *drain, struct mri_entry *entry)
 /* Relaxed loads: the caller acquired the unit's in-flight counter at 0, so every publication and
  * every addition happened before. */
 static uint32_t
-collect_run(const struct mri_table *table, const struct mri_segment *segment, uint64_t first,
+collect_run(const struct mri_table *table,
+            const struct mri_segment *segment,
+            uint64_t first,
             struct mri_entry **ret_entries)
 {
     uint64_t end = first + RUN <= segment->mask + 1 ? first + RUN : segment->mask + 1;
@@ -42,8 +44,7 @@ collect_run(const struct mri_table *table, const struct mri_segment *segment, ui
 }
 
 static enum mr_rc
-drain_segment(struct drain *drain, const struct mri_table *table,
-              const struct mri_segment *segment)
+drain_segment(struct drain *drain, const struct mri_table *table, const struct mri_segment *segment)
 {
     struct mri_entry *entries[RUN];
     for (uint64_t first = 0; first <= segment->mask; first += RUN) {
@@ -58,14 +59,15 @@ drain_segment(struct drain *drain, const struct mri_table *table,
 }
 
 enum mr_rc
-mr_fold_drain(struct mr_fold_unit *unit, uint32_t index,
-              enum mr_rc (*emit)(void *context, const struct mr_fold_row *row), void *context)
+mr_fold_drain(struct mr_fold_unit *unit,
+              uint32_t index,
+              enum mr_rc (*emit)(void *context, const struct mr_fold_row *row),
+              void *context)
 {
     MR_REQUIRE(index < unit->fold->rollup_count);
     const struct mri_table *table = &unit->tables[index];
     struct drain drain = {.shape = table->shape, .emit = emit, .context = context};
-    const struct mri_segment *segment =
-        atomic_load_explicit(&table->newest, memory_order_relaxed);
+    const struct mri_segment *segment = atomic_load_explicit(&table->newest, memory_order_relaxed);
     enum mr_rc rc = MR_OK;
     for (; segment && rc == MR_OK; segment = segment->older)
         rc = drain_segment(&drain, table, segment);
@@ -79,8 +81,7 @@ table_keys(const struct mri_table *table, uint64_t *ret_slots)
     *ret_slots = 0;
     /* Acquire: the older links, partner is the release in grow; the counts are approximate while
      * workers add, hence relaxed. */
-    const struct mri_segment *segment =
-        atomic_load_explicit(&table->newest, memory_order_acquire);
+    const struct mri_segment *segment = atomic_load_explicit(&table->newest, memory_order_acquire);
     for (; segment; segment = segment->older) {
         keys += atomic_load_explicit(&segment->keys, memory_order_relaxed);
         *ret_slots += segment->mask + 1;

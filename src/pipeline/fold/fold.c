@@ -29,7 +29,8 @@ compile_shapes(struct mr_fold *fold, const struct mr_layout *layout)
 }
 
 enum mr_rc
-mr_fold_new(const struct mr_layout *layout, const struct mr_fold_options *options,
+mr_fold_new(const struct mr_layout *layout,
+            const struct mr_fold_options *options,
             struct mr_fold **ret_fold)
 {
     MR_REQUIRE(layout->rollup_count <= MR_MAX_ROLLUPS);
@@ -174,7 +175,8 @@ mr_fold_unit_retire(struct mr_fold *fold, struct mr_fold_unit **unit)
 }
 
 /* Lowest free id. Acquire: what the worker that had it before did to its shares, partner is the
- * release in mr_fold_worker_free. A failed exchange means that another worker took or gave an id. */
+ * release in mr_fold_worker_free. A failed exchange means that another worker took or gave an id.
+ */
 static bool
 take_id(struct mr_fold *fold, uint32_t *ret_id)
 {
@@ -182,9 +184,11 @@ take_id(struct mr_fold *fold, uint32_t *ret_id)
         uint64_t used = atomic_load_explicit(&fold->workers[i], memory_order_relaxed);
         while (~used) {
             uint32_t bit = (uint32_t)__builtin_ctzll(~used);
-            if (atomic_compare_exchange_weak_explicit(&fold->workers[i], &used,
+            if (atomic_compare_exchange_weak_explicit(&fold->workers[i],
+                                                      &used,
                                                       used | UINT64_C(1) << bit,
-                                                      memory_order_acquire, memory_order_relaxed)) {
+                                                      memory_order_acquire,
+                                                      memory_order_relaxed)) {
                 *ret_id = i * 64 + bit;
                 return true;
             }
@@ -217,8 +221,8 @@ mr_fold_worker_free(struct mr_fold_worker **worker)
         return;
     uint32_t id = (*worker)->id;
     /* Release: partner is take_id. */
-    atomic_fetch_and_explicit(&(*worker)->fold->workers[id / 64], ~(UINT64_C(1) << id % 64),
-                              memory_order_release);
+    atomic_fetch_and_explicit(
+        &(*worker)->fold->workers[id / 64], ~(UINT64_C(1) << id % 64), memory_order_release);
     free(*worker);
     *worker = NULL;
 }

@@ -17,20 +17,20 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "key encoding is littl
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics are lock-free");
 
 /* Slot word: tag (16 hash bits) | generation of the array (8) | entry index + 1 (40). */
-#define MRI_TAG_SHIFT 48
-#define MRI_GEN_SHIFT 40
-#define MRI_GEN_MAX 255u
+#define MRI_TAG_SHIFT  48
+#define MRI_GEN_SHIFT  40
+#define MRI_GEN_MAX    255u
 #define MRI_INDEX_MASK ((UINT64_C(1) << MRI_GEN_SHIFT) - 1)
 
 #define MRI_PROBE_BOUND 128u /* longer probes grow the table, once it is half full */
-#define MRI_BLOCKS 40u       /* each next block doubles the arena */
-#define MRI_GROUP 32u        /* (event, rollup) pairs between two passes */
+#define MRI_BLOCKS      40u  /* each next block doubles the arena */
+#define MRI_GROUP       32u  /* (event, rollup) pairs between two passes */
 #define MRI_KEY_SCRATCH 128u /* longer keys are encoded in the worker's byte area */
-#define MRI_KEY_FIXED 17u    /* most bytes of a dimension that is no string */
-#define MRI_KEY_SLACK 16u    /* the encoder stores whole words past the end */
-#define MRI_WORKERS 256u
+#define MRI_KEY_FIXED   17u  /* most bytes of a dimension that is no string */
+#define MRI_KEY_SLACK   16u  /* the encoder stores whole words past the end */
+#define MRI_WORKERS     256u
 #define MRI_BYTES_BLOCK ((size_t)64 << 10)
-#define MRI_POOL_UNITS 4u
+#define MRI_POOL_UNITS  4u
 
 /* What one measure of an entry is made of. A cell is shared by all measures that need it: avg(f)
  * and sum(f) use one sum, and the non-null count of a column also says whether its sum is NULL. */
@@ -40,11 +40,11 @@ enum mri_cell_kind {
     MRI_SUM,      /* INT64, DECIMAL: two words, 128 bits */
     MRI_SUM_WIDE, /* DECIMAL whose sum may pass 128 bits: three words */
     MRI_SUM_F64,
-    MRI_MIN,      /* INT64, BOOL, TIMESTAMP, DATE, DECIMAL up to 18 digits: one word */
+    MRI_MIN, /* INT64, BOOL, TIMESTAMP, DATE, DECIMAL up to 18 digits: one word */
     MRI_MAX,
     MRI_MIN_F64,
     MRI_MAX_F64,
-    MRI_MIN_REF,  /* STRING, wider DECIMAL: the word points to an immutable value */
+    MRI_MIN_REF, /* STRING, wider DECIMAL: the word points to an immutable value */
     MRI_MAX_REF
 };
 
@@ -98,12 +98,12 @@ struct mri_segment {
 };
 
 struct mri_table {
-    const struct mri_shape *shape;           /* [const] */
-    _Atomic(struct mri_segment *) newest;    /* [atomic: release by grow, acquire by find] */
-    _Atomic(char *) blocks[MRI_BLOCKS];      /* [atomic: release by map, acquire by claim] */
-    uint32_t block_shift;                    /* [const] block 0 holds 1 << block_shift entries */
-    uint32_t entry_bytes;                    /* [const] of the shape */
-    uint64_t paid_entries;                   /* [own: owner] entries charged by earlier units */
+    const struct mri_shape *shape;        /* [const] */
+    _Atomic(struct mri_segment *) newest; /* [atomic: release by grow, acquire by find] */
+    _Atomic(char *) blocks[MRI_BLOCKS];   /* [atomic: release by map, acquire by claim] */
+    uint32_t block_shift;                 /* [const] block 0 holds 1 << block_shift entries */
+    uint32_t entry_bytes;                 /* [const] of the shape */
+    uint64_t paid_entries;                /* [own: owner] entries charged by earlier units */
     alignas(MR_CACHE_PAIR) _Atomic uint64_t next_entry; /* [atomic: relaxed, hands out indexes] */
 };
 
@@ -131,25 +131,25 @@ struct mri_share {
 
 struct mr_fold_unit {
     struct mr_fold *fold;
-    struct mr_fold_unit *next_all;  /* [lock: pool] */
-    struct mr_fold_unit *next_free; /* [lock: pool] */
-    bool open;                      /* [lock: pool] */
-    int64_t charged;                /* [own: owner] bytes kept from unit to unit */
+    struct mr_fold_unit *next_all;         /* [lock: pool] */
+    struct mr_fold_unit *next_free;        /* [lock: pool] */
+    bool open;                             /* [lock: pool] */
+    int64_t charged;                       /* [own: owner] bytes kept from unit to unit */
     struct mri_share *shares[MRI_WORKERS]; /* [own: worker i, then owner] */
     struct mri_table tables[];
 };
 
 struct mr_fold {
-    struct mr_budget *budget;                 /* [const] */
-    uint64_t seed, hash_mask;                 /* [const] */
-    uint32_t slots_min, chunk;                /* [const] powers of two */
-    uint32_t rollup_count;                    /* [const] */
-    struct mri_shape *shapes;                 /* [const] */
+    struct mr_budget *budget;                   /* [const] */
+    uint64_t seed, hash_mask;                   /* [const] */
+    uint32_t slots_min, chunk;                  /* [const] powers of two */
+    uint32_t rollup_count;                      /* [const] */
+    struct mri_shape *shapes;                   /* [const] */
     _Atomic uint64_t workers[MRI_WORKERS / 64]; /* [atomic: acquire/release] ids in use */
-    pthread_mutex_t pool;                     /* guards what follows; taken once a unit */
-    struct mr_fold_unit *all, *free;          /* [lock: pool] */
-    uint32_t free_count;                      /* [lock: pool] */
-    uint64_t expected[MR_MAX_ROLLUPS];        /* [lock: pool] keys that the next unit may have */
+    pthread_mutex_t pool;                       /* guards what follows; taken once a unit */
+    struct mr_fold_unit *all, *free;            /* [lock: pool] */
+    uint32_t free_count;                        /* [lock: pool] */
+    uint64_t expected[MR_MAX_ROLLUPS];          /* [lock: pool] keys that the next unit may have */
 };
 
 /* One (event, rollup) pair on its way through the passes. */
@@ -172,34 +172,36 @@ struct mr_fold_worker {
 };
 
 /* shape.c */
-MR_NODISCARD enum mr_rc
-mri_fold_shape_compile(const struct mr_layout *layout, const struct mr_rollup *rollup,
-                  struct mri_shape *ret_shape);
+MR_NODISCARD enum mr_rc mri_fold_shape_compile(const struct mr_layout *layout,
+                                               const struct mr_rollup *rollup,
+                                               struct mri_shape *ret_shape);
 
 /* key.c — Encodes the key of an event: window start, then each dimension. Returns its length, or 0
  * when it needs more than room bytes; out has room + MRI_KEY_SLACK bytes. *window_us: start of some
- * window of the shape, set to that of the event: the next event is nearly always in the same one. */
-uint32_t
-mri_fold_key_encode(const struct mri_shape *shape, const struct mr_event *event, int64_t *window_us,
-                    char *out, size_t room);
+ * window of the shape, set to that of the event: the next event is nearly always in the same one.
+ */
+uint32_t mri_fold_key_encode(const struct mri_shape *shape,
+                             const struct mr_event *event,
+                             int64_t *window_us,
+                             char *out,
+                             size_t room);
 
-int64_t
-mri_fold_window_start(const struct mr_rollup *rollup, int64_t time_us);
+int64_t mri_fold_window_start(const struct mr_rollup *rollup, int64_t time_us);
 
 /* Bytes that surely hold the key. */
-size_t
-mri_fold_key_bound(const struct mri_shape *shape, const struct mr_event *event);
+size_t mri_fold_key_bound(const struct mri_shape *shape, const struct mr_event *event);
 
 /* Slices of ret_dims point into key. */
-void
-mri_fold_key_decode(const struct mri_shape *shape, const char *key, int64_t *ret_window_us,
-               struct mr_value *ret_dims);
+void mri_fold_key_decode(const struct mri_shape *shape,
+                         const char *key,
+                         int64_t *ret_window_us,
+                         struct mr_value *ret_dims);
 
 /* What CSV cannot carry, decided anew for a text that left its event. */
-bool
-mri_fold_key_csv_unsafe(struct mr_slice text);
+bool mri_fold_key_csv_unsafe(struct mr_slice text);
 
-/* arena.c — Block 0 holds 2^shift entries, block k > 0 holds 2^(shift + k - 1), from that index on. */
+/* arena.c — Block 0 holds 2^shift entries, block k > 0 holds 2^(shift + k - 1), from that index on.
+ */
 static inline uint32_t
 mri_fold_block_of(const struct mri_table *table, uint64_t index)
 {
@@ -221,67 +223,55 @@ mri_fold_entry_at(const struct mri_table *table, uint64_t index)
 
 /* Thread: any worker. */
 /* First of `chunk` entries that belong to the caller; their memory is there. */
-uint64_t
-mri_fold_claim(struct mr_fold *fold, struct mri_table *table, struct mri_share *share);
+uint64_t mri_fold_claim(struct mr_fold *fold, struct mri_table *table, struct mri_share *share);
 
 /* Room in the worker's byte area; taken with mri_fold_bytes_take. 8-aligned. */
-char *
-mri_fold_bytes_reserve(struct mr_fold *fold, struct mri_share *share, size_t need);
+char *mri_fold_bytes_reserve(struct mr_fold *fold, struct mri_share *share, size_t need);
 
-void
-mri_fold_bytes_take(struct mri_share *share, size_t used);
+void mri_fold_bytes_take(struct mri_share *share, size_t used);
 
-size_t
-mri_fold_block_bytes(const struct mri_table *table, uint32_t block);
+size_t mri_fold_block_bytes(const struct mri_table *table, uint32_t block);
 
 /* Worst case of what one new key charges: its entry and its part of the next slot array. */
-int64_t
-mri_fold_entry_cost(const struct mri_shape *shape);
+int64_t mri_fold_entry_cost(const struct mri_shape *shape);
 
 /* table.c */
-MR_NODISCARD struct mri_segment *
-mri_fold_segment_new(uint64_t slots);
+MR_NODISCARD struct mri_segment *mri_fold_segment_new(uint64_t slots);
 
-void
-mri_fold_segment_free(struct mri_segment *segment);
+void mri_fold_segment_free(struct mri_segment *segment);
 
-const char *
-mri_fold_entry_key(const struct mri_shape *shape, const struct mri_entry *entry);
+const char *mri_fold_entry_key(const struct mri_shape *shape, const struct mri_entry *entry);
 
 /* Finds the item's key in the newest segment or inserts it. Thread: any worker. */
 struct mri_entry *
 mri_fold_find(struct mr_fold *fold, struct mri_share *share, const struct mri_item *item);
 
 /* cell.c */
-_Atomic uint64_t *
-mri_fold_entry_words(const struct mri_shape *shape, struct mri_entry *entry);
+_Atomic uint64_t *mri_fold_entry_words(const struct mri_shape *shape, struct mri_entry *entry);
 
-void
-mri_fold_cells_init(const struct mri_shape *shape, struct mri_entry *entry);
+void mri_fold_cells_init(const struct mri_shape *shape, struct mri_entry *entry);
 
-void
-mri_fold_cells_add(struct mr_fold *fold, struct mri_share *share, const struct mri_shape *shape,
-              struct mri_entry *entry, const struct mr_event *event);
+void mri_fold_cells_add(struct mr_fold *fold,
+                        struct mri_share *share,
+                        const struct mri_shape *shape,
+                        struct mri_entry *entry,
+                        const struct mr_event *event);
 
 /* At the drain. MR_TABLE when a sum is beyond what its column can hold. */
-MR_NODISCARD enum mr_rc
-mri_fold_cells_read(const struct mri_shape *shape, struct mri_entry *entry, struct mr_value *ret_values);
+MR_NODISCARD enum mr_rc mri_fold_cells_read(const struct mri_shape *shape,
+                                            struct mri_entry *entry,
+                                            struct mr_value *ret_values);
 
 /* unit.c */
-MR_NODISCARD struct mr_fold_unit *
-mri_fold_unit_new(struct mr_fold *fold);
+MR_NODISCARD struct mr_fold_unit *mri_fold_unit_new(struct mr_fold *fold);
 
 /* Fits an empty unit to the expected keys; charges. MR_BUSY when the budget has no room. */
-MR_NODISCARD enum mr_rc
-mri_fold_unit_fit(struct mr_fold_unit *unit);
+MR_NODISCARD enum mr_rc mri_fold_unit_fit(struct mr_fold_unit *unit);
 
 /* Empties a quiet unit, keeping its newest segments and its arena; refunds the rest. */
-void
-mri_fold_unit_reset(struct mr_fold_unit *unit);
+void mri_fold_unit_reset(struct mr_fold_unit *unit);
 
-void
-mri_fold_unit_free(struct mr_fold_unit *unit);
+void mri_fold_unit_free(struct mr_fold_unit *unit);
 
 /* Thread: the worker with that id. */
-struct mri_share *
-mri_fold_unit_share(struct mr_fold_unit *unit, uint32_t id);
+struct mri_share *mri_fold_unit_share(struct mr_fold_unit *unit, uint32_t id);

@@ -108,8 +108,11 @@ dim_bound(enum mr_type type, const struct mr_value *value)
 }
 
 uint32_t
-mri_fold_key_encode(const struct mri_shape *shape, const struct mr_event *event, int64_t *window_us,
-                    char *out, size_t room)
+mri_fold_key_encode(const struct mri_shape *shape,
+                    const struct mr_event *event,
+                    int64_t *window_us,
+                    char *out,
+                    size_t room)
 {
     const struct mr_rollup *rollup = shape->rollup;
     if ((uint64_t)event->time_us - (uint64_t)*window_us >= (uint64_t)rollup->size_us)
@@ -138,8 +141,7 @@ bool
 mri_fold_key_csv_unsafe(struct mr_slice text)
 {
     return (text.len == 2 && text.p[0] == '\\' && text.p[1] == 'N') ||
-           (text.len > 0 &&
-            (memchr(text.p, '\x01', text.len) || memchr(text.p, '\x02', text.len)));
+           (text.len > 0 && (memchr(text.p, '\x01', text.len) || memchr(text.p, '\x02', text.len)));
 }
 
 static const char *
@@ -192,8 +194,10 @@ get_dim(const char *at, enum mr_type type, struct mr_value *ret_value)
 }
 
 void
-mri_fold_key_decode(const struct mri_shape *shape, const char *key, int64_t *ret_window_us,
-               struct mr_value *ret_dims)
+mri_fold_key_decode(const struct mri_shape *shape,
+                    const char *key,
+                    int64_t *ret_window_us,
+                    struct mr_value *ret_dims)
 {
     memcpy(ret_window_us, key, sizeof *ret_window_us);
     const char *at = key + sizeof *ret_window_us;

@@ -1,7 +1,7 @@
 /* Shapes: a rollup compiled to cells (words of an entry) and outputs (values of the drain). */
 #include "fold_priv.h"
 
-#define INLINE_MIN 20u  /* window start and two short dimensions */
+#define INLINE_MIN    20u /* window start and two short dimensions */
 #define NARROW_DIGITS 18u /* 10^18 fits into 64 bits */
 /* 2^32 values below 10^28 stay below 10^38 < 2^127; wider ones may pass it within one unit. */
 #define SUM_128_DIGITS 28u
@@ -33,8 +33,8 @@ need_count(struct mri_shape *shape, uint32_t column, bool nullable)
 {
     struct mri_cell cell = {.kind = MRI_COUNT_ALL, .type = MR_TYPE_INT64};
     if (nullable)
-        cell = (struct mri_cell){.kind = MRI_COUNT, .type = MR_TYPE_INT64, .column = column,
-                                 .nullable = true};
+        cell = (struct mri_cell){
+            .kind = MRI_COUNT, .type = MR_TYPE_INT64, .column = column, .nullable = true};
     return need_cell(shape, &cell);
 }
 
@@ -72,12 +72,14 @@ add_output(struct mri_shape *shape, uint32_t cell, int32_t count_cell)
 
 /* A value over a column: min, max, sum. NULL when no value was there. */
 static uint32_t
-add_column_output(struct mri_shape *shape, enum mri_cell_kind kind, const struct mr_column *column,
+add_column_output(struct mri_shape *shape,
+                  enum mri_cell_kind kind,
+                  const struct mr_column *column,
                   uint32_t index)
 {
     int32_t count_cell = column->nullable ? (int32_t)need_count(shape, index, true) : -1;
-    struct mri_cell cell = {.kind = kind, .type = column->type, .column = index,
-                            .nullable = column->nullable};
+    struct mri_cell cell = {
+        .kind = kind, .type = column->type, .column = index, .nullable = column->nullable};
     uint32_t at = need_cell(shape, &cell);
     add_output(shape, at, count_cell);
     if (kind == MRI_MIN_REF || kind == MRI_MAX_REF)
@@ -86,7 +88,8 @@ add_column_output(struct mri_shape *shape, enum mri_cell_kind kind, const struct
 }
 
 static enum mr_rc
-add_measure(struct mri_shape *shape, const struct mr_layout *layout,
+add_measure(struct mri_shape *shape,
+            const struct mr_layout *layout,
             const struct mr_measure *measure)
 {
     if (measure->op == MR_OP_COUNT_ALL) {
@@ -124,8 +127,9 @@ set_sizes(struct mri_shape *shape)
 }
 
 enum mr_rc
-mri_fold_shape_compile(const struct mr_layout *layout, const struct mr_rollup *rollup,
-                  struct mri_shape *ret_shape)
+mri_fold_shape_compile(const struct mr_layout *layout,
+                       const struct mr_rollup *rollup,
+                       struct mri_shape *ret_shape)
 {
     if (rollup->dim_count > MR_MAX_DIMS || rollup->measure_count > MR_MAX_MEASURES ||
         rollup->size_us <= 0)

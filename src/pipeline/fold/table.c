@@ -53,8 +53,8 @@ grow(struct mri_table *table, struct mri_segment *full)
     MR_RACE_POINT("fold.grow.before_link");
     /* Release: partner are the acquires of newest. A failure means that another thread linked one;
      * no ABA: a segment is never unlinked while the unit is open. */
-    if (atomic_compare_exchange_strong_explicit(&table->newest, &newest, fresh,
-                                                memory_order_release, memory_order_acquire))
+    if (atomic_compare_exchange_strong_explicit(
+            &table->newest, &newest, fresh, memory_order_release, memory_order_acquire))
         return fresh;
     mri_fold_segment_free(fresh);
     return newest;
@@ -68,7 +68,9 @@ struct draft {
 };
 
 static void
-store_key(struct mr_fold *fold, struct mri_share *share, const struct mri_item *item,
+store_key(struct mr_fold *fold,
+          struct mri_share *share,
+          const struct mri_item *item,
           struct draft *draft)
 {
     struct mri_entry *entry = draft->entry;
@@ -89,7 +91,9 @@ store_key(struct mr_fold *fold, struct mri_share *share, const struct mri_item *
 
 /* Plain stores: nobody else knows the index before it is published. */
 static void
-write_draft(struct mr_fold *fold, struct mri_share *share, const struct mri_item *item,
+write_draft(struct mr_fold *fold,
+            struct mri_share *share,
+            const struct mri_item *item,
             struct draft *draft)
 {
     struct mri_table *table = item->table;
@@ -140,17 +144,21 @@ is_key_of(const struct mri_entry *entry, const struct mri_item *item)
 
 /* Publishes the draft in an empty slot. On failure *word is the word of the thread that won. */
 static bool
-publish(struct mri_share *share, const struct mri_item *item, struct mri_segment *segment,
-        _Atomic uint64_t *slot, uint64_t *word, const struct draft *draft)
+publish(struct mri_share *share,
+        const struct mri_item *item,
+        struct mri_segment *segment,
+        _Atomic uint64_t *slot,
+        uint64_t *word,
+        const struct draft *draft)
 {
-    uint64_t mine = (item->hash >> MRI_TAG_SHIFT << MRI_TAG_SHIFT) | segment->gen_bits |
-                    (draft->index + 1);
+    uint64_t mine =
+        (item->hash >> MRI_TAG_SHIFT << MRI_TAG_SHIFT) | segment->gen_bits | (draft->index + 1);
     MR_RACE_POINT("fold.insert.before_publish");
     /* Linearisation point of an insert. Release: key and initial words, partner is the acquire in
      * find_in. A failure means that another thread published a key here: it made progress; its
      * entry is read next, hence acquire. No ABA: a slot changes once a generation. */
-    if (!atomic_compare_exchange_strong_explicit(slot, word, mine, memory_order_release,
-                                                 memory_order_acquire))
+    if (!atomic_compare_exchange_strong_explicit(
+            slot, word, mine, memory_order_release, memory_order_acquire))
         return false;
     share->chunks[item->rollup].next++;
     if (draft->bytes > 0)
@@ -174,10 +182,10 @@ count_probes(struct mri_share *share, uint32_t rollup, uint64_t probes)
     _Atomic uint64_t *total = &share->stats[rollup].probes_total;
     _Atomic uint64_t *lookups = &share->stats[rollup].lookups;
     _Atomic uint64_t *max = &share->stats[rollup].probes_max;
-    atomic_store_explicit(total, atomic_load_explicit(total, memory_order_relaxed) + probes,
-                          memory_order_relaxed);
-    atomic_store_explicit(lookups, atomic_load_explicit(lookups, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
+    atomic_store_explicit(
+        total, atomic_load_explicit(total, memory_order_relaxed) + probes, memory_order_relaxed);
+    atomic_store_explicit(
+        lookups, atomic_load_explicit(lookups, memory_order_relaxed) + 1, memory_order_relaxed);
     if (MR_UNLIKELY(probes > atomic_load_explicit(max, memory_order_relaxed)))
         atomic_store_explicit(max, probes, memory_order_relaxed);
 }
@@ -186,8 +194,11 @@ count_probes(struct mri_share *share, uint32_t rollup, uint64_t probes)
  * bound counts as full from half the slots on: below that only hashes that collide on purpose get
  * there, and more slots would not part them. */
 static struct mri_entry *
-find_in(struct mr_fold *fold, struct mri_share *share, const struct mri_item *item,
-        struct mri_segment *segment, struct draft *draft)
+find_in(struct mr_fold *fold,
+        struct mri_share *share,
+        const struct mri_item *item,
+        struct mri_segment *segment,
+        struct draft *draft)
 {
     uint64_t wanted = (item->hash >> MRI_TAG_SHIFT << MRI_TAG_SHIFT) | segment->gen_bits;
     for (uint64_t probe = 0; probe <= segment->mask; probe++) {

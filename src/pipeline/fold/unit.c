@@ -171,8 +171,8 @@ mri_fold_unit_fit(struct mr_fold_unit *unit)
     return MR_OK;
 }
 
-/* The next use of the array has another generation, so the words of this one read as empty; when the
- * eight bits are used up the array is cleared for real. */
+/* The next use of the array has another generation, so the words of this one read as empty; when
+ * the eight bits are used up the array is cleared for real. */
 static void
 renew_segment(struct mri_segment *segment)
 {

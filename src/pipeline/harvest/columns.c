@@ -5,17 +5,21 @@
 #include "millrace/base/attr.h"
 
 static const enum mri_kind kinds[] = {
-    [MR_TYPE_STRING] = MRI_KIND_STRING, [MR_TYPE_INT64] = MRI_KIND_INT,
-    [MR_TYPE_DOUBLE] = MRI_KIND_DOUBLE, [MR_TYPE_BOOL] = MRI_KIND_BOOL,
-    [MR_TYPE_DECIMAL] = MRI_KIND_DECIMAL, [MR_TYPE_TIMESTAMP] = MRI_KIND_TIMESTAMP,
-    [MR_TYPE_DATE] = MRI_KIND_DATE, [MR_TYPE_JSON] = MRI_KIND_JSON,
+    [MR_TYPE_STRING] = MRI_KIND_STRING,
+    [MR_TYPE_INT64] = MRI_KIND_INT,
+    [MR_TYPE_DOUBLE] = MRI_KIND_DOUBLE,
+    [MR_TYPE_BOOL] = MRI_KIND_BOOL,
+    [MR_TYPE_DECIMAL] = MRI_KIND_DECIMAL,
+    [MR_TYPE_TIMESTAMP] = MRI_KIND_TIMESTAMP,
+    [MR_TYPE_DATE] = MRI_KIND_DATE,
+    [MR_TYPE_JSON] = MRI_KIND_JSON,
 };
 
 static struct mri_out
 out_of(const struct mr_column *column)
 {
-    return (struct mri_out){.name = column->name, .suffix = "", .kind = kinds[column->type],
-                            .scale = column->scale};
+    return (struct mri_out){
+        .name = column->name, .suffix = "", .kind = kinds[column->type], .scale = column->scale};
 }
 
 uint32_t
@@ -48,7 +52,8 @@ sum_of(const struct mr_column *column, const struct mr_measure *measure, const c
 }
 
 static uint32_t
-add_measure(const struct mr_layout *layout, const struct mr_measure *measure,
+add_measure(const struct mr_layout *layout,
+            const struct mr_measure *measure,
             struct mri_out *ret_columns)
 {
     struct mri_out count = {.name = measure->name, .suffix = "", .kind = MRI_KIND_INT};
@@ -71,7 +76,8 @@ add_measure(const struct mr_layout *layout, const struct mr_measure *measure,
 }
 
 uint32_t
-mri_harvest_rollup(const struct mr_layout *layout, const struct mr_rollup *rollup,
+mri_harvest_rollup(const struct mr_layout *layout,
+                   const struct mr_rollup *rollup,
                    struct mri_out *ret_columns)
 {
     uint32_t count = 0;
@@ -101,7 +107,9 @@ write_fixed(const char *names, size_t size, struct mr_text *out)
 }
 
 void
-mr_harvest_columns(const struct mr_layout *layout, enum mr_target_kind kind, uint32_t rollup,
+mr_harvest_columns(const struct mr_layout *layout,
+                   enum mr_target_kind kind,
+                   uint32_t rollup,
                    struct mr_text *out)
 {
     static const char quarantine[] = MR_QUARANTINE_COLUMNS(NAMED);

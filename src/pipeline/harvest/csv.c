@@ -2,8 +2,10 @@
 #include "harvest_priv.h"
 
 enum mr_rc
-mri_harvest_csv_values(struct mr_body *body, const struct mri_out *columns,
-                       const struct mr_value *const *values, uint32_t count,
+mri_harvest_csv_values(struct mr_body *body,
+                       const struct mri_out *columns,
+                       const struct mr_value *const *values,
+                       uint32_t count,
                        struct mri_dates *dates)
 {
     size_t bound = 0;

@@ -75,8 +75,12 @@ take_quarantine(struct harvest *harvest)
 }
 
 enum mr_rc
-mr_harvest_unit(const struct mr_layout *layout, struct mr_budget *budget, struct mr_fold_unit *unit,
-                struct mr_rows *const *rows, uint32_t row_count, struct mr_target *targets,
+mr_harvest_unit(const struct mr_layout *layout,
+                struct mr_budget *budget,
+                struct mr_fold_unit *unit,
+                struct mr_rows *const *rows,
+                uint32_t row_count,
+                struct mr_target *targets,
                 uint32_t *ret_count)
 {
     struct harvest harvest = {layout, budget, rows, row_count, targets, 0};

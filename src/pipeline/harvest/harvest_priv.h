@@ -26,7 +26,7 @@ struct mri_out {
 };
 
 /* A number, a date, a time: at most 40 digits, sign, point. */
-#define MRI_FIXED_MAX 48
+#define MRI_FIXED_MAX  48
 #define MRI_DETAIL_MAX (MR_MAX_COLUMNS + 3)
 #define MRI_ROLLUP_MAX (1 + MR_MAX_DIMS + 2 * MR_MAX_MEASURES)
 
@@ -37,28 +37,23 @@ struct mri_dates {
 };
 
 /* columns.c — The columns of a detail or rollup row, in order. Returns their number. */
-uint32_t
-mri_harvest_detail(const struct mr_layout *layout, struct mri_out *ret_columns);
-uint32_t
-mri_harvest_rollup(const struct mr_layout *layout, const struct mr_rollup *rollup,
-                   struct mri_out *ret_columns);
+uint32_t mri_harvest_detail(const struct mr_layout *layout, struct mri_out *ret_columns);
+uint32_t mri_harvest_rollup(const struct mr_layout *layout,
+                            const struct mr_rollup *rollup,
+                            struct mri_out *ret_columns);
 
 /* put.c — Each writes at out and returns its end. */
-char *
-mri_harvest_put_int(char *out, int64_t value);
-char *
-mri_harvest_put_decimal(char *out, __int128 value, unsigned scale);
-char *
-mri_harvest_put_double(char *out, double value);
-char *
-mri_harvest_put_time(char *out, int64_t instant_us, struct mri_dates *dates);
-char *
-mri_harvest_put_hex(char *out, const char *bytes, size_t len);
+char *mri_harvest_put_int(char *out, int64_t value);
+char *mri_harvest_put_decimal(char *out, __int128 value, unsigned scale);
+char *mri_harvest_put_double(char *out, double value);
+char *mri_harvest_put_time(char *out, int64_t instant_us, struct mri_dates *dates);
+char *mri_harvest_put_hex(char *out, const char *bytes, size_t len);
 
 /* CSV text of one value, without separator; needs mri_harvest_csv_bound bytes. */
-char *
-mri_harvest_put_csv(char *out, const struct mri_out *column, const struct mr_value *value,
-                    struct mri_dates *dates);
+char *mri_harvest_put_csv(char *out,
+                          const struct mri_out *column,
+                          const struct mr_value *value,
+                          struct mri_dates *dates);
 
 static inline size_t
 mri_harvest_csv_bound(const struct mr_value *value)
@@ -67,30 +62,36 @@ mri_harvest_csv_bound(const struct mr_value *value)
 }
 
 /* json.c — One row as one line. text[i]: CSV text of column i; p = NULL for NULL. */
-MR_NODISCARD enum mr_rc
-mri_harvest_json_row(struct mr_body *body, const struct mri_out *columns,
-                     const struct mr_slice *texts, uint32_t count);
+MR_NODISCARD enum mr_rc mri_harvest_json_row(struct mr_body *body,
+                                             const struct mri_out *columns,
+                                             const struct mr_slice *texts,
+                                             uint32_t count);
 
 /* csv.c, json.c — One row from values; counts it. */
-MR_NODISCARD enum mr_rc
-mri_harvest_csv_values(struct mr_body *body, const struct mri_out *columns,
-                       const struct mr_value *const *values, uint32_t count,
-                       struct mri_dates *dates);
-MR_NODISCARD enum mr_rc
-mri_harvest_json_values(struct mr_body *body, const struct mri_out *columns,
-                        const struct mr_value *const *values, uint32_t count,
-                        struct mri_dates *dates);
+MR_NODISCARD enum mr_rc mri_harvest_csv_values(struct mr_body *body,
+                                               const struct mri_out *columns,
+                                               const struct mr_value *const *values,
+                                               uint32_t count,
+                                               struct mri_dates *dates);
+MR_NODISCARD enum mr_rc mri_harvest_json_values(struct mr_body *body,
+                                                const struct mri_out *columns,
+                                                const struct mr_value *const *values,
+                                                uint32_t count,
+                                                struct mri_dates *dates);
 
 /* transcode.c — Moves the rows of a CSV body that we wrote to the end of a JSON body; csv is empty
  * afterwards. */
-MR_NODISCARD enum mr_rc
-mri_harvest_transcode(struct mr_body *csv, struct mr_body *json, const struct mri_out *columns,
-                      uint32_t count);
+MR_NODISCARD enum mr_rc mri_harvest_transcode(struct mr_body *csv,
+                                              struct mr_body *json,
+                                              const struct mri_out *columns,
+                                              uint32_t count);
 
 /* rollup.c — A rollup's body: CSV, or JSON when a value needs it. */
-MR_NODISCARD enum mr_rc
-mri_harvest_drain(const struct mr_layout *layout, struct mr_budget *budget,
-                  struct mr_fold_unit *unit, uint32_t rollup, struct mr_body *ret_body);
+MR_NODISCARD enum mr_rc mri_harvest_drain(const struct mr_layout *layout,
+                                          struct mr_budget *budget,
+                                          struct mr_fold_unit *unit,
+                                          uint32_t rollup,
+                                          struct mr_body *ret_body);
 
 /* rows.c — What one worker encoded. */
 struct mr_rows {

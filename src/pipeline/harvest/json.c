@@ -112,8 +112,10 @@ end_row(struct mr_body *body, const char *start, char *end)
 }
 
 enum mr_rc
-mri_harvest_json_row(struct mr_body *body, const struct mri_out *columns,
-                     const struct mr_slice *texts, uint32_t count)
+mri_harvest_json_row(struct mr_body *body,
+                     const struct mri_out *columns,
+                     const struct mr_slice *texts,
+                     uint32_t count)
 {
     size_t bound = 2;
     for (uint32_t i = 0; i < count; i++)
@@ -132,7 +134,9 @@ mri_harvest_json_row(struct mr_body *body, const struct mri_out *columns,
 
 /* Texts as they are, everything else in its CSV form, for which fixed has room. */
 static struct mr_slice
-text_of(const struct mri_out *column, const struct mr_value *value, struct mri_dates *dates,
+text_of(const struct mri_out *column,
+        const struct mr_value *value,
+        struct mri_dates *dates,
         char *fixed)
 {
     if (!value->set)
@@ -146,8 +150,10 @@ text_of(const struct mri_out *column, const struct mr_value *value, struct mri_d
 }
 
 enum mr_rc
-mri_harvest_json_values(struct mr_body *body, const struct mri_out *columns,
-                        const struct mr_value *const *values, uint32_t count,
+mri_harvest_json_values(struct mr_body *body,
+                        const struct mri_out *columns,
+                        const struct mr_value *const *values,
+                        uint32_t count,
                         struct mri_dates *dates)
 {
     char fixed[MRI_FIXED_MAX];

@@ -13,8 +13,12 @@ struct ledger_row {
 static char *
 put_totals(char *out, const struct mr_totals *totals)
 {
-    const int64_t values[] = {totals->consumed, totals->detail, totals->quarantined,
-                              totals->filtered, totals->late,   totals->tombstones};
+    const int64_t values[] = {totals->consumed,
+                              totals->detail,
+                              totals->quarantined,
+                              totals->filtered,
+                              totals->late,
+                              totals->tombstones};
     for (uint32_t i = 0; i < MR_ARRAY_LEN(values); i++) {
         out = mri_harvest_put_int(out, values[i]);
         *out++ = MR_CSV_COLUMN_SEPARATOR;
@@ -49,7 +53,9 @@ put_event_time(char *out, int64_t event_time_us, struct mri_dates *dates)
 }
 
 static char *
-put_span(char *out, const struct ledger_row *row, const struct mr_span *span,
+put_span(char *out,
+         const struct ledger_row *row,
+         const struct mr_span *span,
          struct mri_dates *dates)
 {
     const char *texts[] = {row->layout->pipeline, row->layout->topics[span->topic]};
@@ -87,8 +93,12 @@ span_bound(const struct ledger_row *row, const struct mr_span *span)
 }
 
 enum mr_rc
-mr_harvest_ledger(const struct mr_layout *layout, struct mr_budget *budget, const char *chain,
-                  uint64_t unit, const struct mr_span *spans, uint32_t count,
+mr_harvest_ledger(const struct mr_layout *layout,
+                  struct mr_budget *budget,
+                  const char *chain,
+                  uint64_t unit,
+                  const struct mr_span *spans,
+                  uint32_t count,
                   struct mr_target *ret_target)
 {
     const struct ledger_row row = {layout, chain, unit, mr_clock_wall_us()};

@@ -148,7 +148,9 @@ put_text(char *out, struct mr_slice text)
 }
 
 char *
-mri_harvest_put_csv(char *out, const struct mri_out *column, const struct mr_value *value,
+mri_harvest_put_csv(char *out,
+                    const struct mri_out *column,
+                    const struct mr_value *value,
                     struct mri_dates *dates)
 {
     if (!value->set)

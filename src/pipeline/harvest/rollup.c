@@ -36,16 +36,19 @@ encode_row(void *context, const struct mr_fold_row *row)
     for (uint32_t i = 0; i < measures; i++)
         values[1 + encoder->dims + i] = &row->measures[i];
     if (encoder->body->format == MR_BODY_JSON)
-        return mri_harvest_json_values(encoder->body, encoder->columns, values, encoder->count,
-                                       &encoder->dates);
-    return mri_harvest_csv_values(encoder->body, encoder->columns, values, encoder->count,
-                                  &encoder->dates);
+        return mri_harvest_json_values(
+            encoder->body, encoder->columns, values, encoder->count, &encoder->dates);
+    return mri_harvest_csv_values(
+        encoder->body, encoder->columns, values, encoder->count, &encoder->dates);
 }
 
 /* A quiet unit can be drained again, so what CSV cannot carry is found while CSV is tried. */
 enum mr_rc
-mri_harvest_drain(const struct mr_layout *layout, struct mr_budget *budget,
-                  struct mr_fold_unit *unit, uint32_t rollup, struct mr_body *ret_body)
+mri_harvest_drain(const struct mr_layout *layout,
+                  struct mr_budget *budget,
+                  struct mr_fold_unit *unit,
+                  uint32_t rollup,
+                  struct mr_body *ret_body)
 {
     struct mri_out columns[MRI_ROLLUP_MAX];
     struct mr_body body;

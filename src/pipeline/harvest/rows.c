@@ -7,7 +7,9 @@
 #include "millrace/base/assert.h"
 
 enum mr_rc
-mr_rows_new(const struct mr_layout *layout, struct mr_budget *budget, size_t raw_bytes_max,
+mr_rows_new(const struct mr_layout *layout,
+            struct mr_budget *budget,
+            size_t raw_bytes_max,
             struct mr_rows **ret_rows)
 {
     struct mr_rows *rows = calloc(1, sizeof *rows);
@@ -100,8 +102,11 @@ least(size_t a, size_t b)
 
 /* In the order of MR_QUARANTINE_COLUMNS. */
 static char *
-put_reject(char *out, struct mr_rows *rows, const struct mr_record *record,
-           const struct mr_reject_info *info, int64_t now_us)
+put_reject(char *out,
+           struct mr_rows *rows,
+           const struct mr_record *record,
+           const struct mr_reject_info *info,
+           int64_t now_us)
 {
     const char *reason = mr_reject_name(info->reason);
     const char *topic = rows->layout->topics[record->topic];
@@ -131,8 +136,10 @@ put_reject(char *out, struct mr_rows *rows, const struct mr_record *record,
 #define REJECT_FIXED 512u /* all columns but topic, key and raw */
 
 enum mr_rc
-mr_rows_reject(struct mr_rows *rows, const struct mr_record *record,
-               const struct mr_reject_info *info, int64_t now_us)
+mr_rows_reject(struct mr_rows *rows,
+               const struct mr_record *record,
+               const struct mr_reject_info *info,
+               int64_t now_us)
 {
     size_t need = REJECT_FIXED + strlen(rows->layout->topics[record->topic]) +
                   2 * least(record->key_len, rows->raw_bytes_max) +
@@ -183,7 +190,9 @@ row_fixed(const struct mr_layout *layout)
 }
 
 int64_t
-mr_rows_worst_bytes(const struct mr_layout *layout, uint32_t records, size_t bytes,
+mr_rows_worst_bytes(const struct mr_layout *layout,
+                    uint32_t records,
+                    size_t bytes,
                     size_t raw_bytes_max)
 {
     /* An escaped control character has six bytes, and took at least two in the record. Hex doubles;

@@ -23,7 +23,9 @@ split_row(const char *at, const char *end, struct mr_slice *ret_texts, uint32_t 
 }
 
 static enum mr_rc
-transcode_chunk(const struct mr_chunk *chunk, struct mr_body *json, const struct mri_out *columns,
+transcode_chunk(const struct mr_chunk *chunk,
+                struct mr_body *json,
+                const struct mri_out *columns,
                 uint32_t count)
 {
     struct mr_slice texts[MRI_DETAIL_MAX] = {{NULL, 0}};
@@ -41,7 +43,9 @@ transcode_chunk(const struct mr_chunk *chunk, struct mr_body *json, const struct
 /* A row never crosses chunks: each was reserved whole. Chunks are freed one by one, so that both
  * forms of a body never exist at once. */
 enum mr_rc
-mri_harvest_transcode(struct mr_body *csv, struct mr_body *json, const struct mri_out *columns,
+mri_harvest_transcode(struct mr_body *csv,
+                      struct mr_body *json,
+                      const struct mri_out *columns,
                       uint32_t count)
 {
     enum mr_rc rc = MR_OK;

@@ -37,11 +37,20 @@ distinct_case(int32_t dim, const struct mr_value *dims, unsigned count)
 
 Test(fold_key, null_zero_one_and_the_extremes_are_apart)
 {
-    const struct mr_value dims[] = {{.set = false},    ff_i64(0),          ff_i64(1),
-                                    ff_i64(-1),        ff_i64(127),        ff_i64(128),
-                                    ff_i64(-128),      ff_i64(-129),       ff_i64(255),
-                                    ff_i64(256),       ff_i64(INT64_MAX),  ff_i64(INT64_MIN),
-                                    ff_i64(INT64_MAX - 1), ff_i64(INT64_MIN + 1)};
+    const struct mr_value dims[] = {{.set = false},
+                                    ff_i64(0),
+                                    ff_i64(1),
+                                    ff_i64(-1),
+                                    ff_i64(127),
+                                    ff_i64(128),
+                                    ff_i64(-128),
+                                    ff_i64(-129),
+                                    ff_i64(255),
+                                    ff_i64(256),
+                                    ff_i64(INT64_MAX),
+                                    ff_i64(INT64_MIN),
+                                    ff_i64(INT64_MAX - 1),
+                                    ff_i64(INT64_MIN + 1)};
     distinct_case(FF_NUM, dims, MR_ARRAY_LEN(dims));
 }
 
@@ -180,8 +189,13 @@ Test(fold_key, a_drained_text_says_whether_csv_can_carry_it)
         struct mr_slice text;
         bool is_unsafe;
     } cases[] = {
-        {{"\\N", 2}, true},   {{"\\n", 2}, false}, {{"\\NN", 3}, false}, {{"", 0}, false},
-        {{"a\x01", 2}, true}, {{"\x02", 1}, true}, {{"\0\x03", 2}, false},
+        {{"\\N", 2}, true},
+        {{"\\n", 2}, false},
+        {{"\\NN", 3}, false},
+        {{"", 0}, false},
+        {{"a\x01", 2}, true},
+        {{"\x02", 1}, true},
+        {{"\0\x03", 2}, false},
     };
     for (unsigned i = 0; i < MR_ARRAY_LEN(cases); i++)
         T_INT_EQ(mri_fold_key_csv_unsafe(cases[i].text), cases[i].is_unsafe);

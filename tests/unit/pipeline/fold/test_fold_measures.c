@@ -69,8 +69,9 @@ Test(fold_measures, random_sums_equal_128_bit_arithmetic)
     for (unsigned round = 0; round < 50; round++) {
         __int128 addends[200], expected = 0;
         for (unsigned i = 0; i < MR_ARRAY_LEN(addends); i++) {
-            addends[i] = (__int128)((unsigned __int128)ff_random(&random) << 56 |
-                                    ff_random(&random)) >> ff_random(&random) % 120;
+            addends[i] =
+                (__int128)((unsigned __int128)ff_random(&random) << 56 | ff_random(&random)) >>
+                ff_random(&random) % 120;
             if (ff_random(&random) % 2)
                 addends[i] = -addends[i];
             expected += addends[i];
@@ -123,8 +124,8 @@ Test(fold_measures, a_decimal_sum_that_would_wrap_128_bits_is_refused_not_wrappe
 Test(fold_measures, extremes_of_every_type_are_found)
 {
     struct fold_case test = started(MR_OP_MIN, FF_NUM);
-    static const int32_t columns[] = {FF_NUM, FF_PRICE, FF_WIDE, FF_RATIO, FF_NAME,
-                                      FF_DAY, FF_FLAG,  FF_AT};
+    static const int32_t columns[] = {
+        FF_NUM, FF_PRICE, FF_WIDE, FF_RATIO, FF_NAME, FF_DAY, FF_FLAG, FF_AT};
     static const char *const names[] = {"b", "a", "aa", "", "c", "ab"};
     const int64_t numbers[] = {3, INT64_MAX, INT64_MIN, -1, 0, 5};
     struct mr_value values[FF_COUNT];
@@ -230,8 +231,10 @@ Test(fold_measures, what_cannot_be_summed_or_grouped_is_refused_at_start)
     static const struct {
         enum mr_op op;
         int32_t column, dim;
-    } cases[] = {{MR_OP_SUM, FF_NAME, -1},    {MR_OP_AVG, FF_DAY, -1},
-                 {MR_OP_SUM, FF_FLAG, -1},    {MR_OP_SUM, FF_COUNT, -1},
+    } cases[] = {{MR_OP_SUM, FF_NAME, -1},
+                 {MR_OP_AVG, FF_DAY, -1},
+                 {MR_OP_SUM, FF_FLAG, -1},
+                 {MR_OP_SUM, FF_COUNT, -1},
                  {MR_OP_SUM, FF_NUM, FF_RATIO}};
     for (unsigned i = 0; i < MR_ARRAY_LEN(cases); i++) {
         struct fold_case test = {.options = {.seed = 1}};

@@ -14,8 +14,8 @@ add_number(struct fold_case *test, int64_t number)
 static void
 start(struct fold_case *test, uint32_t slots_min, uint32_t chunk)
 {
-    *test = (struct fold_case){
-        .options = {.seed = 1, .slots_min = slots_min, .chunk_entries = chunk}};
+    *test =
+        (struct fold_case){.options = {.seed = 1, .slots_min = slots_min, .chunk_entries = chunk}};
     fold_case_rollup(test, FF_NUM);
     fold_case_measure(test, "n", MR_OP_COUNT_ALL, -1);
     fold_case_measure(test, "sum", MR_OP_SUM, FF_NUM);

@@ -24,8 +24,10 @@ window_case(int64_t size_us, int64_t offset_us, const int64_t (*times)[2], unsig
     for (unsigned i = 0; i < count; i++) {
         char key[32];
         snprintf(key, sizeof key, "%lld", (long long)times[i][1]);
-        T_TRUE_MSG(ff_map_find(&test.drained, key) != NULL, "time %lld is not in window %s",
-                   (long long)times[i][0], key);
+        T_TRUE_MSG(ff_map_find(&test.drained, key) != NULL,
+                   "time %lld is not in window %s",
+                   (long long)times[i][0],
+                   key);
     }
     fold_case_end(&test);
 }

@@ -16,12 +16,13 @@ ended(char *out, char *end)
 
 Test(harvest_put, integers_are_written_as_printf_writes_them)
 {
-    static const int64_t edges[] = {0, 1, -1, 9, 10, 99, 100, 101, 1000, -1000, INT64_MAX, INT64_MIN};
+    static const int64_t edges[] = {
+        0, 1, -1, 9, 10, 99, 100, 101, 1000, -1000, INT64_MAX, INT64_MIN};
     char out[MRI_FIXED_MAX], expected[MRI_FIXED_MAX];
     uint64_t random = 7;
     for (unsigned i = 0; i < 5000; i++) {
-        int64_t value = i < MR_ARRAY_LEN(edges) ? edges[i]
-                                                : (int64_t)ff_random(&random) >> (i % 64);
+        int64_t value =
+            i < MR_ARRAY_LEN(edges) ? edges[i] : (int64_t)ff_random(&random) >> (i % 64);
         snprintf(expected, sizeof expected, "%lld", (long long)value);
         T_STR_EQ(ended(out, mri_harvest_put_int(out, value)), expected);
     }
@@ -58,7 +59,8 @@ Test(harvest_put, decimals_keep_their_scale_and_every_digit)
 
 Test(harvest_put, doubles_read_back_as_the_same_value)
 {
-    static const double values[] = {0.1, 1.0 / 3, 1e300, 5e-324, -2.5, 123456789.125, 0.30000000000000004};
+    static const double values[] = {
+        0.1, 1.0 / 3, 1e300, 5e-324, -2.5, 123456789.125, 0.30000000000000004};
     for (unsigned i = 0; i < MR_ARRAY_LEN(values); i++) {
         char out[MRI_FIXED_MAX];
         double back = strtod(ended(out, mri_harvest_put_double(out, values[i])), NULL);
@@ -75,8 +77,8 @@ Test(harvest_put, times_equal_those_of_the_clock_with_and_without_the_cached_dat
     uint64_t random = 11;
     int64_t span = (int64_t)(mr_clock_days(10000, 1, 1) - mr_clock_days(0, 1, 1)) * MR_US_PER_DAY;
     for (unsigned i = 0; i < 5000; i++) {
-        int64_t instant = (int64_t)(ff_random(&random) % (uint64_t)span) +
-                          mr_clock_days(0, 1, 1) * MR_US_PER_DAY;
+        int64_t instant =
+            (int64_t)(ff_random(&random) % (uint64_t)span) + mr_clock_days(0, 1, 1) * MR_US_PER_DAY;
         if (i % 3)
             instant = -1 - (int64_t)i * 1000000 * (i % 5); /* close to each other, before 1970 */
         char expected[MRI_FIXED_MAX], out[MRI_FIXED_MAX];

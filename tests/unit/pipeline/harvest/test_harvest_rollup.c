@@ -62,8 +62,9 @@ every_measure(struct mr_rollup *rollup)
 
 Test(harvest_rollup, a_row_is_window_dimensions_measures)
 {
-    struct line line = {.rollup = {.table = "by_name", .size_us = 60000000, .dim_count = 2,
-                                   .dims = {FF_NAME, FF_FLAG}}};
+    struct line line = {
+        .rollup = {
+            .table = "by_name", .size_us = 60000000, .dim_count = 2, .dims = {FF_NAME, FF_FLAG}}};
     every_measure(&line.rollup);
     start(&line);
     struct mr_value values[FF_COUNT];
@@ -80,43 +81,49 @@ Test(harvest_rollup, a_row_is_window_dimensions_measures)
         mr_fold_add(line.worker, line.unit, &event, 1);
     }
     char *text = finish(&line, MR_BODY_CSV);
-    T_STR_EQ(text, "1969-12-31 23:59:00\x01web\x01"
-                   "0\x01"
-                   "3\x01"
-                   "2\x01"
-                   "18446744073709551614\x01"
-                   "31.50\x01"
-                   "3\x01"
-                   "0.75\x01"
-                   "1969-12-31 23:59:59.999999\x01web\x01"
-                   "0.0002\x01"
-                   "1970-01-01\x02");
+    T_STR_EQ(text,
+             "1969-12-31 23:59:00\x01web\x01"
+             "0\x01"
+             "3\x01"
+             "2\x01"
+             "18446744073709551614\x01"
+             "31.50\x01"
+             "3\x01"
+             "0.75\x01"
+             "1969-12-31 23:59:59.999999\x01web\x01"
+             "0.0002\x01"
+             "1970-01-01\x02");
     free(text);
 }
 
 Test(harvest_rollup, measures_over_only_nulls_are_null_and_so_are_null_dimensions)
 {
-    struct line line = {.rollup = {.table = "by_name", .size_us = 60000000, .dim_count = 2,
-                                   .dims = {FF_NAME, FF_FLAG}}};
+    struct line line = {
+        .rollup = {
+            .table = "by_name", .size_us = 60000000, .dim_count = 2, .dims = {FF_NAME, FF_FLAG}}};
     every_measure(&line.rollup);
     start(&line);
     struct mr_value values[FF_COUNT];
     struct mr_event event = ff_event(values, 0);
     mr_fold_add(line.worker, line.unit, &event, 1);
     char *text = finish(&line, MR_BODY_CSV);
-    T_STR_EQ(text, "1970-01-01 00:00:00\x01\\N\x01\\N\x01"
-                   "1\x01"
-                   "0\x01\\N\x01"
-                   "0.00\x01"
-                   "1\x01\\N\x01"
-                   "1970-01-01 00:00:00\x01\\N\x01\\N\x01\\N\x02");
+    T_STR_EQ(text,
+             "1970-01-01 00:00:00\x01\\N\x01\\N\x01"
+             "1\x01"
+             "0\x01\\N\x01"
+             "0.00\x01"
+             "1\x01\\N\x01"
+             "1970-01-01 00:00:00\x01\\N\x01\\N\x01\\N\x02");
     free(text);
 }
 
 Test(harvest_rollup, a_dimension_that_csv_cannot_carry_makes_the_body_json)
 {
-    struct line line = {.rollup = {.table = "by_name", .size_us = 60000000, .dim_count = 1,
-                                   .dims = {FF_NAME}, .measure_count = 2}};
+    struct line line = {.rollup = {.table = "by_name",
+                                   .size_us = 60000000,
+                                   .dim_count = 1,
+                                   .dims = {FF_NAME},
+                                   .measure_count = 2}};
     line.rollup.measures[0] = ff_measure("total", MR_OP_SUM, FF_NUM);
     line.rollup.measures[1] = ff_measure("price", MR_OP_SUM, FF_PRICE);
     start(&line);
@@ -128,8 +135,9 @@ Test(harvest_rollup, a_dimension_that_csv_cannot_carry_makes_the_body_json)
     values[FF_NAME].csv_unsafe = true;
     mr_fold_add(line.worker, line.unit, &event, 1);
     char *text = finish(&line, MR_BODY_JSON);
-    T_STR_EQ(text, "{\"window_start\":\"1970-01-01 00:00:00\",\"name\":\"\\\\N\","
-                   "\"total\":\"-9223372036854775808\",\"price\":\"0.00\"}\n");
+    T_STR_EQ(text,
+             "{\"window_start\":\"1970-01-01 00:00:00\",\"name\":\"\\\\N\","
+             "\"total\":\"-9223372036854775808\",\"price\":\"0.00\"}\n");
     free(text);
 }
 

@@ -19,7 +19,9 @@ layout_of_detail(void)
 
 /* Harvests one rows object without rollups; the only target is expected to be of `kind`. */
 static char *
-harvested(const struct mr_layout *layout, struct mr_rows *rows, enum mr_target_kind kind,
+harvested(const struct mr_layout *layout,
+          struct mr_rows *rows,
+          enum mr_target_kind kind,
           enum mr_body_format format)
 {
     struct mr_target targets[MR_MAX_ROLLUPS + 2];
@@ -59,17 +61,18 @@ Test(harvest_rows, a_detail_row_is_the_columns_then_topic_partition_offset)
     fill_typical(values);
     T_INT_EQ(mr_rows_add(rows, &event), MR_OK);
     char *text = harvested(&layout, rows, MR_TARGET_DETAIL, MR_BODY_CSV);
-    T_STR_EQ(text, "2026-01-31 10:00:00.120000\x01"
-                   "caf\xc3\xa9 \"quoted\"\n\x01"
-                   "-9223372036854775808\x01"
-                   "1\x01"
-                   "-0.05\x01"
-                   "126765060022822940149670320.5376\x01"
-                   "1.00e-1\x01"
-                   "1969-12-31\x01"
-                   "returns\x01"
-                   "3\x01"
-                   "42\x02");
+    T_STR_EQ(text,
+             "2026-01-31 10:00:00.120000\x01"
+             "caf\xc3\xa9 \"quoted\"\n\x01"
+             "-9223372036854775808\x01"
+             "1\x01"
+             "-0.05\x01"
+             "126765060022822940149670320.5376\x01"
+             "1.00e-1\x01"
+             "1969-12-31\x01"
+             "returns\x01"
+             "3\x01"
+             "42\x02");
     free(text);
 }
 
@@ -85,14 +88,15 @@ Test(harvest_rows, null_and_the_empty_string_are_apart)
     values[FF_NAME] = ff_text("");
     T_INT_EQ(mr_rows_add(rows, &event), MR_OK);
     char *text = harvested(&layout, rows, MR_TARGET_DETAIL, MR_BODY_CSV);
-    T_STR_EQ(text, "1970-01-01 00:00:00\x01\\N\x01\\N\x01\\N\x01"
-                   "0.00\x01\\N\x01\\N\x01\\N\x01returns\x01"
-                   "3\x01"
-                   "42\x02"
-                   "1970-01-01 00:00:00\x01\x01\\N\x01\\N\x01"
-                   "0.00\x01\\N\x01\\N\x01\\N\x01returns\x01"
-                   "3\x01"
-                   "42\x02");
+    T_STR_EQ(text,
+             "1970-01-01 00:00:00\x01\\N\x01\\N\x01\\N\x01"
+             "0.00\x01\\N\x01\\N\x01\\N\x01returns\x01"
+             "3\x01"
+             "42\x02"
+             "1970-01-01 00:00:00\x01\x01\\N\x01\\N\x01"
+             "0.00\x01\\N\x01\\N\x01\\N\x01returns\x01"
+             "3\x01"
+             "42\x02");
     free(text);
 }
 
@@ -116,16 +120,17 @@ Test(harvest_rows, one_value_that_csv_cannot_carry_turns_the_whole_body_into_jso
     values[FF_NAME].text = (struct mr_slice){"a\x01\x02\0\x1f\\", 6};
     T_INT_EQ(mr_rows_add(rows, &event), MR_OK);
     char *text = harvested(&layout, rows, MR_TARGET_DETAIL, MR_BODY_JSON);
-    T_STR_EQ(text,
-             "{\"at\":\"2026-01-31 10:00:00.120000\",\"name\":\"caf\xc3\xa9 \\\"quoted\\\"\\u000a\","
-             "\"num\":-9223372036854775808,\"flag\":true,\"price\":\"-0.05\","
-             "\"wide\":\"126765060022822940149670320.5376\",\"ratio\":1.00e-1,"
-             "\"day\":\"1969-12-31\"" JSON_TAIL
-             "{\"at\":\"1970-01-01 00:00:00\",\"name\":\"\\\\N\",\"num\":null,\"flag\":null,"
-             "\"price\":\"0.00\",\"wide\":null,\"ratio\":null,\"day\":null" JSON_TAIL
-             "{\"at\":\"1970-01-01 00:00:00\",\"name\":\"a\\u0001\\u0002\\u0000\\u001f\\\\\","
-             "\"num\":null,\"flag\":null,\"price\":\"0.00\",\"wide\":null,\"ratio\":null,"
-             "\"day\":null" JSON_TAIL);
+    T_STR_EQ(
+        text,
+        "{\"at\":\"2026-01-31 10:00:00.120000\",\"name\":\"caf\xc3\xa9 \\\"quoted\\\"\\u000a\","
+        "\"num\":-9223372036854775808,\"flag\":true,\"price\":\"-0.05\","
+        "\"wide\":\"126765060022822940149670320.5376\",\"ratio\":1.00e-1,"
+        "\"day\":\"1969-12-31\"" JSON_TAIL
+        "{\"at\":\"1970-01-01 00:00:00\",\"name\":\"\\\\N\",\"num\":null,\"flag\":null,"
+        "\"price\":\"0.00\",\"wide\":null,\"ratio\":null,\"day\":null" JSON_TAIL
+        "{\"at\":\"1970-01-01 00:00:00\",\"name\":\"a\\u0001\\u0002\\u0000\\u001f\\\\\","
+        "\"num\":null,\"flag\":null,\"price\":\"0.00\",\"wide\":null,\"ratio\":null,"
+        "\"day\":null" JSON_TAIL);
     free(text);
 }
 
@@ -142,9 +147,10 @@ Test(harvest_rows, a_json_column_stays_raw_and_on_one_line)
     struct mr_rows *rows = hf_rows(&layout, &budget, 100);
     T_INT_EQ(mr_rows_add(rows, &event), MR_OK);
     char *text = harvested(&layout, rows, MR_TARGET_DETAIL, MR_BODY_CSV);
-    T_STR_EQ(text, "1970-01-01 00:00:00\x01{\"a\":\r\n[1,\"\\u0001\"]}\x01returns\x01"
-                   "3\x01"
-                   "42\x02");
+    T_STR_EQ(text,
+             "1970-01-01 00:00:00\x01{\"a\":\r\n[1,\"\\u0001\"]}\x01returns\x01"
+             "3\x01"
+             "42\x02");
     free(text);
     rows = hf_rows(&layout, &budget, 100);
     T_INT_EQ(mr_rows_add(rows, &event), MR_OK);
@@ -152,8 +158,9 @@ Test(harvest_rows, a_json_column_stays_raw_and_on_one_line)
     values[1].csv_unsafe = true; /* as if: only to force the form */
     T_INT_EQ(mr_rows_add(rows, &event), MR_OK);
     text = harvested(&layout, rows, MR_TARGET_DETAIL, MR_BODY_JSON);
-    T_STR_EQ(text, "{\"at\":\"1970-01-01 00:00:00\",\"doc\":{\"a\":  [1,\"\\u0001\"]}" JSON_TAIL
-                   "{\"at\":\"1970-01-01 00:00:00\",\"doc\":1" JSON_TAIL);
+    T_STR_EQ(text,
+             "{\"at\":\"1970-01-01 00:00:00\",\"doc\":{\"a\":  [1,\"\\u0001\"]}" JSON_TAIL
+             "{\"at\":\"1970-01-01 00:00:00\",\"doc\":1" JSON_TAIL);
     free(text);
 }
 
@@ -235,18 +242,19 @@ Test(harvest_rows, a_quarantine_row_has_reason_message_place_and_hex)
     info = (struct mr_reject_info){.reason = MR_REJECT_malformed, .message = "empty"};
     T_INT_EQ(mr_rows_reject(rows, &record, &info, INT64_C(1769853600000000)), MR_OK);
     char *text = harvested(&layout, rows, MR_TARGET_QUARANTINE, MR_BODY_CSV);
-    T_STR_EQ(text, "2026-01-31 10:00:00\x01oversize\x01too?long?N?\x01returns\x01"
-                   "3\x01"
-                   "42\x01"
-                   "2026-01-31 10:00:00.500000\x01"
-                   "6B0A\x01"
-                   "0102FF7B\x01"
-                   "5000000\x02"
-                   "2026-01-31 10:00:00\x01malformed\x01"
-                   "empty\x01returns\x01"
-                   "3\x01"
-                   "42\x01\\N\x01\\N\x01\x01"
-                   "0\x02");
+    T_STR_EQ(text,
+             "2026-01-31 10:00:00\x01oversize\x01too?long?N?\x01returns\x01"
+             "3\x01"
+             "42\x01"
+             "2026-01-31 10:00:00.500000\x01"
+             "6B0A\x01"
+             "0102FF7B\x01"
+             "5000000\x02"
+             "2026-01-31 10:00:00\x01malformed\x01"
+             "empty\x01returns\x01"
+             "3\x01"
+             "42\x01\\N\x01\\N\x01\x01"
+             "0\x02");
     free(text);
 }
 
@@ -259,15 +267,17 @@ Test(harvest_rows, a_broker_time_beyond_datetime_is_null)
     record.time_us = INT64_MAX;
     T_INT_EQ(mr_rows_reject(rows, &record, &info, 0), MR_OK);
     char *text = harvested(&layout, rows, MR_TARGET_QUARANTINE, MR_BODY_CSV);
-    T_TRUE(strstr(text, "\x01" "42\x01\\N\x01") != NULL);
+    T_TRUE(strstr(text,
+                  "\x01"
+                  "42\x01\\N\x01") != NULL);
     free(text);
 }
 
 Test(harvest_rows, the_rows_of_all_workers_become_one_body)
 {
     struct mr_layout layout = layout_of_detail();
-    struct mr_rows *rows[] = {hf_rows(&layout, &budget, 4), hf_rows(&layout, &budget, 4),
-                              hf_rows(&layout, &budget, 4)};
+    struct mr_rows *rows[] = {
+        hf_rows(&layout, &budget, 4), hf_rows(&layout, &budget, 4), hf_rows(&layout, &budget, 4)};
     struct mr_record record = hf_record("{}");
     struct mr_reject_info info = {.reason = MR_REJECT_utf8, .message = "m"};
     struct mr_value values[FF_COUNT];
@@ -323,7 +333,8 @@ Test(harvest_rows, the_worst_case_covers_what_a_batch_costs)
         values[FF_NAME].text = (struct mr_slice){name, sizeof name};
         values[FF_NAME].csv_unsafe = mode == 1;
         for (unsigned i = 0; i < 1000; i++)
-            T_INT_EQ(mode == 2 ? mr_rows_reject(rows, &record, &info, 0) : mr_rows_add(rows, &event),
+            T_INT_EQ(mode == 2 ? mr_rows_reject(rows, &record, &info, 0)
+                               : mr_rows_add(rows, &event),
                      MR_OK);
         T_TRUE(mr_budget_used(&budget) <=
                mr_rows_worst_bytes(&layout, 1000, mode == 2 ? 10000 : 1000 * sizeof name, 100));
@@ -338,9 +349,18 @@ Test(harvest_rows, the_ledger_row_names_the_totals)
     layout.rollups = rollups;
     layout.rollup_count = 2;
     struct mr_span spans[] = {
-        {.topic = 0, .partition = 7, .start = 10, .end = 25, .event_time_us = 1500000,
-         .totals = {.consumed = 100, .detail = 90, .quarantined = 4, .filtered = 3, .late = 2,
-                    .tombstones = 3, .rollups = {90, 88}}},
+        {.topic = 0,
+         .partition = 7,
+         .start = 10,
+         .end = 25,
+         .event_time_us = 1500000,
+         .totals = {.consumed = 100,
+                    .detail = 90,
+                    .quarantined = 4,
+                    .filtered = 3,
+                    .late = 2,
+                    .tombstones = 3,
+                    .rollups = {90, 88}}},
         {.topic = 1, .partition = 0, .end = 1, .event_time_us = INT64_MIN},
     };
     struct mr_target target;
@@ -382,8 +402,8 @@ Test(harvest_rows, the_ledger_row_names_the_totals)
 
 Test(harvest_rows, the_columns_header_names_every_column_in_backticks)
 {
-    struct mr_rollup rollup = {.table = "orders_1m", .dim_count = 2, .dims = {FF_NAME, FF_FLAG},
-                               .measure_count = 3};
+    struct mr_rollup rollup = {
+        .table = "orders_1m", .dim_count = 2, .dims = {FF_NAME, FF_FLAG}, .measure_count = 3};
     rollup.measures[0] = ff_measure("n", MR_OP_COUNT_ALL, -1);
     rollup.measures[1] = ff_measure("basket", MR_OP_AVG, FF_NUM);
     rollup.measures[2] = ff_measure("revenue", MR_OP_SUM, FF_PRICE);
@@ -398,13 +418,15 @@ Test(harvest_rows, the_columns_header_names_every_column_in_backticks)
          "`at`,`name`,`num`,`flag`,`price`,`wide`,`ratio`,`day`,`_topic`,`_partition`,`_offset`",
          "orders"},
         {MR_TARGET_ROLLUP,
-         "`window_start`,`name`,`flag`,`n`,`basket_sum`,`basket_count`,`revenue`", "orders_1m"},
+         "`window_start`,`name`,`flag`,`n`,`basket_sum`,`basket_count`,`revenue`",
+         "orders_1m"},
         {MR_TARGET_QUARANTINE,
          "`received_at`,`reason`,`message`,`_topic`,`_partition`,`_offset`,`record_time`,"
          "`record_key`,`raw`,`raw_bytes`",
          "orders_quarantine"},
         {MR_TARGET_LEDGER,
-         "`pipeline`,`topic`,`partition`,`chain`,`n`,`start`,`end`,`event_time`,`consumed`,`detail`,"
+         "`pipeline`,`topic`,`partition`,`chain`,`n`,`start`,`end`,`event_time`,`consumed`,`detail`"
+         ","
          "`quarantined`,`filtered`,`late`,`tombstones`,`rollups`,`updated_at`",
          "millrace_ledger"},
     };
