@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -249,7 +250,10 @@ static void
 add_connection(struct http_script *script, int fd)
 {
     struct connection *c = calloc(1, sizeof *c);
+    int on = 1;
     MR_INSIST(c != NULL);
+    (void)setsockopt(
+        fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* head and body are two sends */
     c->script = script;
     c->fd = fd;
     pthread_mutex_lock(&script->lock);

@@ -162,7 +162,9 @@ set_method(CURL *easy, const struct mri_exchange *x)
            (curl_easy_setopt(easy, CURLOPT_SEEKDATA, x) != CURLE_OK);
 }
 
-/* Credentials are given per exchange, to a host that the caller has checked. */
+/* Credentials are given per exchange, to a host that the caller has checked.
+ * There is one deadline and no limit of speed: waiting for the answer counts as slow, too, and a
+ * backend that is short of memory may rightly read nothing until its own timeout. */
 static int
 set_request(CURL *easy, const struct mr_load_hub *hub, struct mri_exchange *x)
 {
@@ -177,11 +179,6 @@ set_request(CURL *easy, const struct mr_load_hub *hub, struct mri_exchange *x)
     bad |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, x) != CURLE_OK;
     bad |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->problem) != CURLE_OK;
     bad |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)x->timeout_ms) != CURLE_OK;
-    /* Waiting for the answer counts as slow too, so this is no shorter than the server's own limit;
-     * it is the deadline of a connection on which nothing moves any more. */
-    bad |= curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L) != CURLE_OK;
-    bad |= curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)(x->timeout_ms / 1000 + 1)) !=
-           CURLE_OK;
     return bad;
 }
 
@@ -230,6 +227,9 @@ read_result(struct mr_load_hub *hub, CURL *easy, struct mri_exchange *x)
         memcpy(x->redirect, redirect, strlen(redirect) + 1);
     if (x->code != CURLE_OK && !x->problem[0])
         (void)snprintf(x->problem, sizeof x->problem, "%s", curl_easy_strerror(x->code));
+    if (x->sent && !x->stopped &&
+        (x->code == CURLE_SEND_FAIL_REWIND || x->code == CURLE_ABORTED_BY_CALLBACK))
+        (void)snprintf(x->problem, sizeof x->problem, "the connection ended without an answer");
     if (x->oversize)
         (void)snprintf(
             x->problem, sizeof x->problem, "the reply is longer than %zu bytes", MRI_REPLY_BYTES);
@@ -251,6 +251,7 @@ mri_load_http_exchange(struct mr_loader *loader, struct mri_exchange *x)
     }
     x->code = run_handle(loader, easy, &x->stopped);
     read_result(loader->hub, easy, x);
+    (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL); /* x ends before the handle does */
     if (x->body && x->code != CURLE_OK) {
         /* A refused rewind leaves its mark on the handle; connections live in the multi handle. */
         curl_easy_cleanup(loader->sender);

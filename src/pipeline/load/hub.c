@@ -209,10 +209,12 @@ mri_load_hub_hosts(struct mr_load_hub *hub)
 }
 
 void
-mri_load_hub_done(struct mr_load_hub *hub, const struct mr_load_job *job)
+mri_load_hub_done(struct mr_load_hub *hub, const struct mr_load_job *job, bool visible)
 {
     mri_load_count(&hub->counters.bytes, job->body->bytes);
     mri_load_count(&hub->counters.rows, job->body->rows);
+    if (!visible) /* not finished yet: the server may forget later ones before it */
+        return;
     pthread_mutex_lock(&hub->lock);
     (void)snprintf(hub->done_label, sizeof hub->done_label, "%s", job->label);
     pthread_mutex_unlock(&hub->lock);

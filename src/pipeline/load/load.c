@@ -152,6 +152,6 @@ mr_load_once(struct mr_loader *loader,
     mri_load_count(&hub->counters.outcomes[outcome], 1);
     mri_load_count(&hub->counters.attempt_us, (uint64_t)(mr_clock_monotonic_ms() - begin) * 1000);
     if (outcome == MR_OUTCOME_DONE)
-        mri_load_hub_done(hub, job);
+        mri_load_hub_done(hub, job, ret_reply->visible);
     return outcome;
 }

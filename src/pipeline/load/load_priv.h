@@ -61,7 +61,7 @@ struct mr_load_hub {
     uint32_t fe_current;                    /* [lock: lock] */
     bool news;                              /* [lock: lock] the last redirect named a new backend */
     int64_t asked_ms;                       /* [lock: lock] when a redirect was last asked for */
-    char done_label[MRI_LABEL_BYTES];       /* [lock: lock] the last label known to be in, or "" */
+    char done_label[MRI_LABEL_BYTES]; /* [lock: lock] the last label known as visible, or "" */
 };
 
 struct mr_loader {
@@ -126,8 +126,8 @@ void mri_load_hub_fe_failed(struct mr_load_hub *hub, uint32_t fe);
 /* Hosts that could be tried, FEs and known backends. */
 uint32_t mri_load_hub_hosts(struct mr_load_hub *hub);
 
-/* A load is in: counts it and keeps its label as a witness. */
-void mri_load_hub_done(struct mr_load_hub *hub, const struct mr_load_job *job);
+/* A load is in: counts it and, when it is visible, keeps its label as a witness. */
+void mri_load_hub_done(struct mr_load_hub *hub, const struct mr_load_job *job, bool visible);
 
 void mri_load_hub_witness(struct mr_load_hub *hub, char *out);
 

@@ -228,6 +228,17 @@ classify_http(int http_status, struct mr_load_reply *reply)
     return conclude(reply, MR_OUTCOME_UNKNOWN, "unexpected HTTP status");
 }
 
+/* Printable, and without the double quotes that the log would escape once more. */
+static void
+set_message(struct mr_load_reply *reply, const char *text, size_t len)
+{
+    char copy[sizeof reply->message];
+    size_t kept = len < sizeof copy ? len : sizeof copy;
+    for (size_t i = 0; i < kept; i++)
+        copy[i] = text[i] == '"' ? '\'' : text[i];
+    (void)mr_text_quote(reply->message, sizeof reply->message, copy, kept);
+}
+
 enum mr_outcome
 mr_load_classify(int http_status, const char *body, size_t len, struct mr_load_reply *ret_reply)
 {
@@ -235,10 +246,9 @@ mr_load_classify(int http_status, const char *body, size_t len, struct mr_load_r
     json_t *root = parse_object(body, len);
     const char *message = root ? find_message(root) : "";
     if (message[0])
-        (void)mr_text_quote(
-            ret_reply->message, sizeof ret_reply->message, message, strlen(message));
+        set_message(ret_reply, message, strlen(message));
     else
-        (void)mr_text_quote(ret_reply->message, sizeof ret_reply->message, body, len);
+        set_message(ret_reply, body, len);
     if (root)
         read_fields(root, ret_reply);
     if (http_status < 200 || http_status >= 300)

