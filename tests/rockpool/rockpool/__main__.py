@@ -33,6 +33,7 @@ def parse(arguments):
     parser.add_argument("--label-keep-max-num", type=int, default=1000, metavar="N")
     parser.add_argument("--label-keep-max-second", type=int, default=259200, metavar="N")
     parser.add_argument("--max-running-txn", type=int, default=1000, metavar="N")
+    parser.add_argument("--varbinary-csv", choices=["hex", "base64"], default="hex", help="how a VARBINARY field is spelled")
     parser.add_argument("--tick", type=float, default=1.0, metavar="SECONDS", help="how often timeouts are looked at")
     options = parser.parse_args(arguments)
     options.users = [User(options.user, options.password), *options.add_user]

@@ -14,6 +14,7 @@ from rockpool.be import Backend
 from rockpool.engine import Engine
 from rockpool.errors import LoadError, SqlError
 from rockpool.fe import Frontend, Leader
+from rockpool.load import convert
 from rockpool.mysql_server import make_mysql_server
 from rockpool.txn import Manager
 
@@ -24,6 +25,7 @@ class Cluster:
     def __init__(self, options):
         self.options = options
         self.version = options.version
+        convert.CSV["VARBINARY"] = convert.BINARY_READERS[options.varbinary_csv]
         self.users = Users(options.users)
         self.backends = [Backend(self, n) for n in range(options.backends)]
         self.engine = Engine(options.data, len(self.backends))

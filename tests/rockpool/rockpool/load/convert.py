@@ -41,12 +41,10 @@ def integer(text, type_):
     if body.rstrip(SPACE) in ("+", "-"):
         return "0"
     if type_.name in ("BIGINT", "LARGEINT"):
-        return _in_range(int(_decimal_digits(text, 27, 9)) // 10**9, low, high) if _is_positive(text) else _in_range(-(-int(_decimal_digits(text, 27, 9)) // 10**9), low, high)
+        unscaled = _decimal_digits(text, 27, 9)
+        whole = abs(unscaled) // 10**9
+        return _in_range(-whole if unscaled < 0 else whole, low, high)
     return _in_range(math.trunc(_number(text)), low, high)
-
-
-def _is_positive(text):
-    return not text.strip(SPACE).startswith("-")
 
 
 def _in_range(value, low, high):
@@ -88,7 +86,7 @@ def boolean(text, type_):
 
 
 def decimal(text, type_):
-    value = int(_decimal_digits(text, type_.precision, type_.scale))
+    value = _decimal_digits(text, type_.precision, type_.scale)
     if abs(value) >= 10**type_.precision:
         raise Bad
     sign, digits = ("-" if value < 0 else ""), str(abs(value)).rjust(type_.scale + 1, "0")
@@ -219,15 +217,32 @@ def string(text, type_):
     return text
 
 
-def binary(text, type_):
-    """VARBINARY in CSV is hexadecimal text."""
+def binary_of_hex(text, type_):
+    """VARBINARY in CSV as the documentation has it: hexadecimal text."""
     try:
-        value = binascii.unhexlify(text.strip(SPACE).encode())
+        value = binascii.unhexlify(text.lstrip(SPACE).encode())
     except (ValueError, UnicodeError):
         raise Bad from None
+    return _fitting(value, type_)
+
+
+def binary_of_base64(text, type_):
+    """VARBINARY in CSV as newer scanners read it: base64, or the bytes as they are where that fails."""
+    body = text.lstrip(SPACE).encode()
+    try:
+        value = base64.b64decode(body, validate=True)
+    except ValueError:
+        value = text.encode()
+    return _fitting(value, type_)
+
+
+def _fitting(value, type_):
     if len(value) > type_.length:
         raise Bad
     return value
+
+
+BINARY_READERS = {"hex": binary_of_hex, "base64": binary_of_base64}
 
 
 def json_text(text, type_):
@@ -262,7 +277,7 @@ CSV = {
     "DATE": date,
     "VARCHAR": string,
     "CHAR": string,
-    "VARBINARY": binary,
+    "VARBINARY": binary_of_hex,  # a start option may choose otherwise
     "JSON": json_text,
 }
 
@@ -312,7 +327,3 @@ def minify(value):
     if isinstance(value, list):
         return "[" + ",".join(map(minify, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
-
-
-def decode_base64(text):
-    return base64.b64decode(text, validate=True)
