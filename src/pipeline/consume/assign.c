@@ -1,0 +1,386 @@
+/* Assignments: where to start, and routing of messages.
+ *
+ * Messages of all partitions are forwarded to a queue of their own, so that the consumer's control
+ * queue holds rebalances and errors only: under back-pressure it is served without taking a
+ * message, and a rebalance never waits behind messages. librdkafka keeps such a forward over the
+ * start of the fetch (it marks queues that the application forwarded), so it is set before
+ * rd_kafka_assign.
+ *
+ * A start that cannot be found yet (StarRocks or the coordinator is away) does not hold up the
+ * group: an empty assignment is taken, and the partitions are tried again after a pause. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "millrace/base/clock.h"
+#include "millrace/base/log.h"
+#include "pipeline/consume/consume_priv.h"
+
+#define COMMITTED_MS   10000
+#define OFFSETS_MS     10000
+#define RETRY_FIRST_MS 500
+#define RETRY_MOST_MS  5000
+#define SETTLE_MS      5000
+
+static void
+drop_slots(struct mr_consumer *consumer)
+{
+    free(consumer->slots);
+    consumer->slots = NULL;
+    consumer->slot_count = 0;
+    consumer->last_topic = NULL;
+    consumer->last_slot = NULL;
+    consumer->held.set = false;
+    consumer->generation++;
+    if (consumer->batch) {
+        /* Nobody has taken these records yet; whoever gets the partitions reads them again. */
+        consumer->batch->count = 0;
+        consumer->batch->bytes_used = 0;
+    }
+    mri_consume_publish(consumer, true);
+}
+
+static void
+drop_pending(struct mr_consumer *consumer)
+{
+    if (consumer->pending) {
+        rd_kafka_topic_partition_list_destroy(consumer->pending);
+        consumer->pending = NULL;
+    }
+    consumer->pending_pause_ms = 0;
+}
+
+/* ---- start offsets ---- */
+
+/* The elements that have no offset (< 0) yet. */
+static rd_kafka_topic_partition_list_t *
+missing_of(const rd_kafka_topic_partition_list_t *list, int64_t query)
+{
+    rd_kafka_topic_partition_list_t *asked = rd_kafka_topic_partition_list_new(list->cnt);
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *elem = &list->elems[i];
+        if (elem->offset < 0) {
+            rd_kafka_topic_partition_list_add(asked, elem->topic, elem->partition)->offset = query;
+        }
+    }
+    return asked;
+}
+
+/* Moves the answers into list and frees them. An error of one partition is one of all. */
+static rd_kafka_resp_err_t
+take_answers(rd_kafka_topic_partition_list_t *list,
+             rd_kafka_topic_partition_list_t *asked,
+             rd_kafka_resp_err_t code)
+{
+    for (int i = 0; i < asked->cnt && !code; i++) {
+        code = asked->elems[i].err;
+    }
+    for (int i = 0; i < asked->cnt && !code; i++) {
+        const rd_kafka_topic_partition_t *from = &asked->elems[i];
+        int64_t offset = from->offset >= 0 ? from->offset : -1;
+        (void)rd_kafka_topic_partition_list_set_offset(list, from->topic, from->partition, offset);
+    }
+    rd_kafka_topic_partition_list_destroy(asked);
+    return code;
+}
+
+/* The group's offsets. An error is not "none": the offsets read the same then. */
+static rd_kafka_resp_err_t
+fill_committed(struct mr_consumer *consumer, rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_topic_partition_list_t *asked = missing_of(list, -1);
+    rd_kafka_resp_err_t code =
+        asked->cnt > 0 ? rd_kafka_committed(consumer->rk, asked, COMMITTED_MS) : 0;
+    return take_answers(list, asked, code);
+}
+
+/* ListOffsets takes these in the place of a timestamp, in one request a leader. */
+static int64_t
+start_query(const struct mr_config *config)
+{
+    switch (config->kafka.start) {
+    case MR_START_EARLIEST:
+        return RD_KAFKA_OFFSET_BEGINNING;
+    case MR_START_LATEST:
+        return RD_KAFKA_OFFSET_END;
+    case MR_START_TIME:
+        break;
+    }
+    return config->kafka.start_time_ms;
+}
+
+/* What has no answer (no record that late) stays without. */
+static rd_kafka_resp_err_t
+fill_queried(struct mr_consumer *consumer, rd_kafka_topic_partition_list_t *list, int64_t query)
+{
+    rd_kafka_topic_partition_list_t *asked = missing_of(list, query);
+    rd_kafka_resp_err_t code =
+        asked->cnt > 0 ? rd_kafka_offsets_for_times(consumer->rk, asked, OFFSETS_MS) : 0;
+    return take_answers(list, asked, code);
+}
+
+/* Absolute offsets for all, so that auto.offset.reset never decides. */
+static rd_kafka_resp_err_t
+fill_starts(struct mr_consumer *consumer, rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_resp_err_t code = fill_committed(consumer, list);
+    if (!code) {
+        code = fill_queried(consumer, list, start_query(consumer->config));
+    }
+    if (!code) {
+        code = fill_queried(consumer, list, RD_KAFKA_OFFSET_END); /* no record that late: the end */
+    }
+    return code;
+}
+
+/* ---- spans, slots ---- */
+
+static int
+compare_slots(const void *a, const void *b)
+{
+    const struct mri_slot *left = a, *right = b;
+    if (left->topic != right->topic) {
+        return left->topic < right->topic ? -1 : 1;
+    }
+    return (left->partition > right->partition) - (left->partition < right->partition);
+}
+
+struct mri_slot *
+mri_consume_find_slot(struct mr_consumer *consumer, uint16_t topic, int32_t partition)
+{
+    struct mri_slot key = {.topic = topic, .partition = partition};
+    return consumer->slot_count == 0
+               ? NULL
+               : bsearch(&key, consumer->slots, consumer->slot_count, sizeof key, compare_slots);
+}
+
+/* One span an element, without offsets. NULL: no memory. */
+static struct mr_span *
+new_spans(const struct mr_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
+{
+    struct mr_span *spans = calloc((size_t)list->cnt + 1, sizeof *spans);
+    for (int i = 0; spans && i < list->cnt; i++) {
+        spans[i].topic = (uint16_t)mri_consume_topic_index(consumer, list->elems[i].topic);
+        spans[i].partition = list->elems[i].partition;
+        spans[i].start = -1;
+        spans[i].end = -1;
+        spans[i].event_time_us = INT64_MIN;
+    }
+    return spans;
+}
+
+static enum mr_rc
+add_slots(struct mr_consumer *consumer, const struct mr_span *spans, uint32_t count)
+{
+    struct mri_slot *slots = calloc(count + 1, sizeof *slots);
+    if (!slots) {
+        return MR_MEMORY;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        slots[i] = (struct mri_slot){spans[i].topic, spans[i].partition, spans[i].end};
+    }
+    if (count > 1) {
+        qsort(slots, count, sizeof *slots, compare_slots);
+    }
+    free(consumer->slots);
+    consumer->slots = slots;
+    consumer->slot_count = count;
+    consumer->generation++;
+    mri_consume_publish(consumer, true);
+    return MR_OK;
+}
+
+/* ---- the assignment ---- */
+
+static void
+route_messages(struct mr_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
+{
+    for (int i = 0; i < list->cnt; i++) {
+        rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(
+            consumer->rk, list->elems[i].topic, list->elems[i].partition);
+        if (queue) {
+            rd_kafka_queue_forward(queue, consumer->data);
+            rd_kafka_queue_destroy(queue);
+        }
+    }
+}
+
+static void
+log_refusal(const char *what, const char *reason)
+{
+    mr_log(MR_LOG_WARN,
+           "consume",
+           "start offsets are not known yet, trying again",
+           MR_STR("asked", what),
+           MR_STR("reason", reason));
+}
+
+/* The app's starts, then Kafka's. */
+static enum mr_rc
+find_starts(struct mr_consumer *consumer,
+            rd_kafka_topic_partition_list_t *list,
+            struct mr_span *spans)
+{
+    uint32_t count = (uint32_t)list->cnt;
+    enum mr_rc rc = consumer->events.assigned
+                        ? consumer->events.assigned(consumer->events.context, spans, count)
+                        : MR_OK;
+    if (rc != MR_OK) {
+        log_refusal("ledger", mr_rc_text(rc));
+        return rc;
+    }
+    for (int i = 0; i < list->cnt; i++) {
+        list->elems[i].offset = spans[i].end;
+    }
+    rd_kafka_resp_err_t code = fill_starts(consumer, list);
+    if (code) {
+        log_refusal("kafka", rd_kafka_err2str(code));
+        return MR_KAFKA;
+    }
+    for (int i = 0; i < list->cnt; i++) {
+        if (list->elems[i].offset < 0) {
+            log_refusal("kafka", "no offset in the answer");
+            return MR_KAFKA;
+        }
+        spans[i].start = list->elems[i].offset;
+        spans[i].end = list->elems[i].offset;
+    }
+    return MR_OK;
+}
+
+static enum mr_rc
+take_over(struct mr_consumer *consumer,
+          rd_kafka_topic_partition_list_t *list,
+          struct mr_span *spans)
+{
+    uint32_t count = (uint32_t)list->cnt;
+    enum mr_rc rc = find_starts(consumer, list, spans);
+    if (rc == MR_OK) {
+        rc = add_slots(consumer, spans, count);
+    }
+    if (rc == MR_OK && consumer->events.positions) {
+        rc = consumer->events.positions(consumer->events.context, spans, count);
+        if (rc != MR_OK) {
+            log_refusal("ledger", mr_rc_text(rc));
+            drop_slots(consumer);
+        }
+    }
+    return rc;
+}
+
+static void
+log_assignment(const rd_kafka_topic_partition_list_t *list)
+{
+    mr_log(MR_LOG_INFO, "consume", "partitions assigned", MR_INT("partitions", list->cnt));
+    for (int i = 0; i < list->cnt; i++) {
+        mr_log(MR_LOG_DEBUG,
+               "consume",
+               "partition starts",
+               MR_STR("topic", list->elems[i].topic),
+               MR_INT("partition", list->elems[i].partition),
+               MR_INT("offset", list->elems[i].offset));
+    }
+}
+
+static void
+assign_list(struct mr_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_resp_err_t code = rd_kafka_assign(consumer->rk, list);
+    if (code) {
+        mri_problem_note(&consumer->problem, MRI_PROBLEM_GROUP, code, rd_kafka_err2str(code));
+    }
+}
+
+/* Takes the pending list over. False: to be tried again. */
+static bool
+try_pending(struct mr_consumer *consumer)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(consumer->pending);
+    struct mr_span *spans = new_spans(consumer, list);
+    enum mr_rc rc = spans ? take_over(consumer, list, spans) : MR_MEMORY;
+    free(spans);
+    if (rc == MR_OK) {
+        route_messages(consumer, list);
+        assign_list(consumer, list);
+        log_assignment(list);
+        mri_problem_end(&consumer->problem, MRI_PROBLEM_GROUP);
+        drop_pending(consumer);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return rc == MR_OK;
+}
+
+static void
+set_retry(struct mr_consumer *consumer)
+{
+    int64_t pause = consumer->pending_pause_ms * 2;
+    pause = pause < RETRY_FIRST_MS ? RETRY_FIRST_MS : pause;
+    consumer->pending_pause_ms = pause > RETRY_MOST_MS ? RETRY_MOST_MS : pause;
+    consumer->pending_at_ms = mr_clock_monotonic_ms() + consumer->pending_pause_ms;
+}
+
+void
+mri_consume_retry(struct mr_consumer *consumer)
+{
+    if (consumer->pending && mr_clock_monotonic_ms() >= consumer->pending_at_ms &&
+        !try_pending(consumer)) {
+        set_retry(consumer);
+    }
+}
+
+static void
+on_assign(struct mr_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
+{
+    consumer->rebalances++;
+    drop_pending(consumer);
+    consumer->pending = rd_kafka_topic_partition_list_copy(list);
+    if (list->cnt > 0 && try_pending(consumer)) {
+        return;
+    }
+    /* The group must not wait for us: with nothing assigned, we are its member all the same. */
+    rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
+    assign_list(consumer, none);
+    rd_kafka_topic_partition_list_destroy(none);
+    if (list->cnt == 0) {
+        drop_pending(consumer);
+        mr_log(MR_LOG_INFO, "consume", "no partition is left for this member, standing by");
+    } else {
+        set_retry(consumer);
+    }
+}
+
+static void
+on_revoke(struct mr_consumer *consumer)
+{
+    bool lost = rd_kafka_assignment_lost(consumer->rk) != 0;
+    if (consumer->slot_count > 0) {
+        mr_log(lost ? MR_LOG_WARN : MR_LOG_INFO,
+               "consume",
+               "partitions revoked",
+               MR_INT("partitions", consumer->slot_count),
+               MR_STR("lost", lost ? "yes" : "no"));
+        if (consumer->events.revoked) {
+            consumer->events.revoked(consumer->events.context, lost);
+        }
+    }
+    drop_pending(consumer);
+    drop_slots(consumer);
+    /* Unassigning under an outstanding commit stops the heartbeats: first its answer. */
+    mri_consume_settle(consumer, SETTLE_MS);
+    rd_kafka_resp_err_t code = rd_kafka_assign(consumer->rk, NULL);
+    if (code) {
+        mri_problem_note(&consumer->problem, MRI_PROBLEM_GROUP, code, rd_kafka_err2str(code));
+    }
+}
+
+void
+mri_consume_rebalance(struct mr_consumer *consumer,
+                      rd_kafka_resp_err_t code,
+                      const rd_kafka_topic_partition_list_t *list)
+{
+    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        on_assign(consumer, list);
+    } else {
+        on_revoke(consumer); /* also for codes that this version does not know */
+    }
+}

@@ -1,0 +1,157 @@
+/* Across the files of the consume folder. Everything belongs to the consumer thread, apart from the
+ * probe, which has a thread of its own. */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
+
+#include "millrace/base/text.h"
+#include "millrace/base/thread.h"
+#include "millrace/consume.h"
+
+/* One assigned partition; sorted by topic, partition. */
+struct mri_slot {
+    uint16_t topic;
+    int32_t partition;
+    int64_t position; /* next offset to be taken */
+};
+
+/* ---- probe.c: a thread that looks at the brokers ---- */
+
+struct mri_probe;
+
+MR_NODISCARD enum mr_rc
+mri_probe_start(rd_kafka_t *rk, const struct mr_strings *topics, struct mri_probe **ret_probe);
+
+/* Waits for the query under way, at most about a second. */
+void mri_probe_stop(struct mri_probe **probe);
+
+/* Partitions assigned and positions reached; a later call with the same count and generation brings
+ * positions only. */
+void mri_probe_update(struct mri_probe *probe,
+                      const struct mri_slot *slots,
+                      uint32_t count,
+                      uint64_t generation);
+
+/* The consumer takes at full speed: broker threads must be woken (see probe.c). Cheap to repeat. */
+void mri_probe_hurry(struct mri_probe *probe, uint32_t records);
+
+/* Monotonic time of the last answer from a broker, and of the last look that got none; 0 never. */
+int64_t mri_probe_answered_ms(const struct mri_probe *probe);
+
+int64_t mri_probe_unanswered_ms(const struct mri_probe *probe);
+
+/* MR_STOPPED when a topic was deleted, re-created or cut. Cheap. */
+MR_NODISCARD enum mr_rc mri_probe_verdict(struct mri_probe *probe, struct mr_error *reterr_error);
+
+/* ---- problem.c: the last error that still holds ---- */
+
+enum mri_problem_kind {
+    MRI_PROBLEM_NONE,
+    MRI_PROBLEM_BROKER,   /* ends with the next answer of any broker */
+    MRI_PROBLEM_GROUP,    /* ends with the next assignment */
+    MRI_PROBLEM_PARTITION /* ends with the next message taken */
+};
+
+struct mri_problem {
+    enum mri_problem_kind kind;
+    rd_kafka_resp_err_t code;
+    char text[256];
+    int64_t since_ms, last_ms;
+    int64_t next_log_ms, pause_ms; /* the same problem is logged again after a growing pause */
+};
+
+/* Logs a problem that differs from the one before, or lasts. */
+void mri_problem_note(struct mri_problem *problem,
+                      enum mri_problem_kind kind,
+                      rd_kafka_resp_err_t code,
+                      const char *text);
+
+/* Ends problems of this kind, and says so once. */
+void mri_problem_end(struct mri_problem *problem, enum mri_problem_kind kind);
+
+/* ---- consume.c ---- */
+
+/* A message that did not fit into the batch: the first of the next one. */
+struct mri_held {
+    bool set;
+    struct mr_record record; /* points into bytes */
+    struct mr_text bytes;
+};
+
+/* Why the consumer cannot go on; sticky until it is freed. */
+struct mri_stop {
+    enum mr_rc rc;
+    rd_kafka_resp_err_t code; /* a partition error whose ranges are still to be asked for */
+    struct mri_slot at;
+    struct mr_error error;
+};
+
+struct mr_consumer {
+    const struct mr_config *config;
+    struct mr_consumer_events events;
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *control; /* rebalances, errors */
+    rd_kafka_queue_t *data;    /* messages of all partitions: see assign.c */
+    rd_kafka_queue_t *commits; /* answers to offset commits */
+    struct mri_probe *probe;
+
+    struct mri_slot *slots;
+    uint32_t slot_count;
+    uint64_t generation; /* counts assignments, also local ones */
+    int64_t rebalances;
+    rd_kafka_topic_partition_list_t *pending; /* assigned by the group, start not known yet */
+    int64_t pending_at_ms, pending_pause_ms;
+
+    struct mr_batch *batch; /* of the fill under way */
+    struct mri_held held;
+    rd_kafka_topic_t *last_topic; /* of the message before; its index is last_slot's */
+    struct mri_slot *last_slot;
+    int64_t published_ms; /* positions given to the probe */
+
+    uintptr_t commits_sent, commits_answered;
+    bool subscribed;
+    struct mri_problem problem;
+    struct mri_stop stop;
+};
+
+/* Serves control events: the first wait is at most timeout_ms. */
+void mri_consume_serve(struct mr_consumer *consumer, int64_t timeout_ms);
+
+/* Index of a topic's name in the configuration; topics.count when it is none of ours. */
+uint32_t mri_consume_topic_index(const struct mr_consumer *consumer, const char *name);
+
+struct mri_slot *
+mri_consume_find_slot(struct mr_consumer *consumer, uint16_t topic, int32_t partition);
+
+const char *mri_consume_topic_name(const struct mr_consumer *consumer, uint16_t topic);
+
+void mri_consume_publish(struct mr_consumer *consumer, bool now);
+
+/* ---- properties.c ---- */
+
+/* The client's configuration; mistakes may be NULL. MR_CONFIG: mistakes or *reterr_error says why.
+ */
+MR_NODISCARD enum mr_rc mri_consume_conf(const struct mr_config *config,
+                                         struct mr_mistakes *mistakes,
+                                         rd_kafka_conf_t **ret_conf,
+                                         struct mr_error *reterr_error);
+
+/* ---- assign.c ---- */
+
+void mri_consume_rebalance(struct mr_consumer *consumer,
+                           rd_kafka_resp_err_t code,
+                           const rd_kafka_topic_partition_list_t *list);
+
+/* Tries an assignment again whose start could not be found. */
+void mri_consume_retry(struct mr_consumer *consumer);
+
+/* ---- commit.c ---- */
+
+/* Waits for answers still outstanding, at most timeout_ms. */
+void mri_consume_settle(struct mr_consumer *consumer, int64_t timeout_ms);
+
+/* ---- close.c ---- */
+
+/* Leaves the group and destroys the client, both bounded. */
+void mri_consume_close(struct mr_consumer *consumer);

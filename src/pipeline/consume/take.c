@@ -1,0 +1,234 @@
+/* Messages into batches. */
+#include <inttypes.h>
+
+#include "millrace/base/assert.h"
+#include "millrace/base/clock.h"
+#include "pipeline/consume/consume_priv.h"
+
+#define RANGE_MS 2000 /* for the two numbers in an error text */
+
+static struct mri_slot *
+slot_of(struct mr_consumer *consumer, const rd_kafka_message_t *message)
+{
+    struct mri_slot *last = consumer->last_slot;
+    if (last && consumer->last_topic == message->rkt && last->partition == message->partition) {
+        return last;
+    }
+    uint32_t topic = mri_consume_topic_index(consumer, rd_kafka_topic_name(message->rkt));
+    last = mri_consume_find_slot(consumer, (uint16_t)topic, message->partition);
+    consumer->last_topic = message->rkt;
+    consumer->last_slot = last;
+    return last;
+}
+
+static struct mr_record
+record_of(const rd_kafka_message_t *message, const struct mri_slot *slot)
+{
+    rd_kafka_timestamp_type_t type;
+    int64_t time_ms = rd_kafka_message_timestamp(message, &type);
+    return (struct mr_record){.value = message->payload,
+                              .key = message->key,
+                              .value_len = (uint32_t)message->len,
+                              .key_len = (uint32_t)message->key_len,
+                              .partition = message->partition,
+                              .offset = message->offset,
+                              .time_us = time_ms < 0 ? -1 : time_ms * 1000,
+                              .topic = slot->topic};
+}
+
+static bool
+add_record(struct mr_consumer *consumer, const struct mr_record *record)
+{
+    return mr_batch_add(consumer->batch,
+                        record,
+                        (size_t)consumer->config->event.max_bytes,
+                        (size_t)consumer->config->quarantine.raw_bytes);
+}
+
+/* Copies a message that found the batch full: librdkafka frees it when the callback returns. */
+static void
+hold(struct mr_consumer *consumer, const struct mr_record *record)
+{
+    struct mri_held *held = &consumer->held;
+    MR_INSIST(!held->set);
+    mr_text_reset(&held->bytes);
+    mr_text_add(&held->bytes, record->value, record->value ? record->value_len : 0);
+    mr_text_add(&held->bytes, record->key, record->key ? record->key_len : 0);
+    mr_text_add(&held->bytes, "", 1); /* never empty, so that its address is good */
+    if (held->bytes.overflow) {
+        consumer->stop.rc = mr_error_set(&consumer->stop.error,
+                                         MR_MEMORY,
+                                         "no memory for a message of %" PRIu32 " bytes",
+                                         record->value_len);
+        return;
+    }
+    held->record = *record;
+    held->record.value = record->value ? held->bytes.p : NULL;
+    held->record.key = record->key ? held->bytes.p + (record->value ? record->value_len : 0) : NULL;
+    held->set = true;
+}
+
+/* The held message first; an empty batch that cannot take it gets it without its key. */
+static void
+add_held(struct mr_consumer *consumer)
+{
+    struct mri_held *held = &consumer->held;
+    if (!held->set) {
+        return;
+    }
+    bool added = add_record(consumer, &held->record);
+    if (!added && consumer->batch->count == 0) {
+        held->record.key_len = 0;
+        added = add_record(consumer, &held->record);
+        MR_REQUIRE(added); /* batches have room for event.max_bytes */
+    }
+    held->set = !added;
+}
+
+static bool
+is_full(const struct mr_consumer *consumer)
+{
+    return consumer->held.set || consumer->batch->count == consumer->batch->capacity;
+}
+
+static void
+on_partition_error(struct mr_consumer *consumer,
+                   const rd_kafka_message_t *message,
+                   const struct mri_slot *slot)
+{
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        return;
+    }
+    if (message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE ||
+        message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
+        consumer->stop.rc = MR_STOPPED;
+        consumer->stop.code = message->err;
+        consumer->stop.at = *slot;
+        rd_kafka_yield(consumer->rk);
+        return;
+    }
+    /* A topic that is gone is confirmed by the probe: a starting broker may deny one it has. */
+    mri_problem_note(
+        &consumer->problem, MRI_PROBLEM_PARTITION, message->err, rd_kafka_message_errstr(message));
+}
+
+static void
+on_message(rd_kafka_message_t *message, void *opaque)
+{
+    struct mr_consumer *consumer = opaque;
+    struct mri_slot *slot = slot_of(consumer, message);
+    if (!slot) {
+        return; /* of a partition that is not ours any more */
+    }
+    if (message->err) {
+        on_partition_error(consumer, message, slot);
+        return;
+    }
+    struct mr_record record = record_of(message, slot);
+    if (!add_record(consumer, &record)) {
+        hold(consumer, &record);
+    }
+    slot->position = message->offset + 1;
+    if (is_full(consumer) || consumer->stop.rc != MR_OK) {
+        rd_kafka_yield(consumer->rk); /* the rest stays in the queue, in order */
+    }
+}
+
+/* Which offsets are missing: asked here, for the callback must not wait. */
+static void
+explain_range(struct mr_consumer *consumer)
+{
+    const struct mri_slot *at = &consumer->stop.at;
+    const char *topic = mri_consume_topic_name(consumer, at->topic);
+    int64_t low = -1, high = -1;
+    rd_kafka_resp_err_t code =
+        rd_kafka_query_watermark_offsets(consumer->rk, topic, at->partition, &low, &high, RANGE_MS);
+    if (code) {
+        (void)mr_error_set(&consumer->stop.error,
+                           MR_STOPPED,
+                           "topic \"%s\" partition %" PRId32 ": offset %" PRId64
+                           " is not in the log any more (its range is unknown: %s)",
+                           topic,
+                           at->partition,
+                           at->position,
+                           rd_kafka_err2str(code));
+    } else {
+        int64_t from = at->position < low ? at->position : high;
+        int64_t to = at->position < low ? low : at->position;
+        (void)mr_error_set(&consumer->stop.error,
+                           MR_STOPPED,
+                           "topic \"%s\" partition %" PRId32 ": offset %" PRId64
+                           " is to be read next, but the log holds [%" PRId64 ", %" PRId64
+                           "): offsets [%" PRId64 ", %" PRId64 ") are gone",
+                           topic,
+                           at->partition,
+                           at->position,
+                           low,
+                           high,
+                           from,
+                           to);
+    }
+    mr_error_hint(
+        &consumer->stop.error,
+        "retention was faster than we were, or the topic was re-created or truncated; what "
+        "is gone cannot be loaded: decide where to go on, and set the group's offsets there");
+    consumer->stop.code = 0;
+}
+
+static enum mr_rc
+check_stop(struct mr_consumer *consumer, struct mr_error *reterr_error)
+{
+    if (consumer->stop.rc == MR_OK) {
+        consumer->stop.rc = mri_probe_verdict(consumer->probe, &consumer->stop.error);
+    }
+    if (consumer->stop.code) {
+        explain_range(consumer);
+    }
+    if (consumer->stop.rc != MR_OK && reterr_error) {
+        *reterr_error = consumer->stop.error;
+    }
+    return consumer->stop.rc;
+}
+
+/* Until the batch is full, or timeout_ms after the first message, or after now when none comes. */
+static void
+take(struct mr_consumer *consumer, int64_t timeout_ms)
+{
+    struct mr_batch *batch = consumer->batch;
+    int64_t deadline = mr_clock_monotonic_ms() + timeout_ms;
+    int64_t left = timeout_ms;
+    uint32_t before = batch->count;
+    add_held(consumer);
+    bool began = batch->count > 0;
+    while (!is_full(consumer) && left >= 0 && consumer->stop.rc == MR_OK) {
+        (void)rd_kafka_consume_callback_queue(consumer->data, (int)left, on_message, consumer);
+        int64_t now = mr_clock_monotonic_ms();
+        if (!began && batch->count > 0) {
+            began = true;
+            deadline = now + timeout_ms;
+        }
+        left = deadline - now;
+        left = left == 0 ? -1 : left;
+    }
+    mri_probe_hurry(consumer->probe, batch->count - before);
+    if (batch->count > before) {
+        mri_problem_end(&consumer->problem, MRI_PROBLEM_BROKER);
+        mri_problem_end(&consumer->problem, MRI_PROBLEM_PARTITION);
+    }
+}
+
+enum mr_rc
+mr_consumer_fill(struct mr_consumer *consumer,
+                 struct mr_batch *batch,
+                 int64_t timeout_ms,
+                 struct mr_error *reterr_error)
+{
+    consumer->batch = batch;
+    mri_consume_serve(consumer, batch && consumer->slot_count > 0 ? 0 : timeout_ms);
+    if (batch && consumer->slot_count > 0 && consumer->stop.rc == MR_OK) {
+        take(consumer, timeout_ms);
+    }
+    mri_consume_publish(consumer, false);
+    consumer->batch = NULL;
+    return check_stop(consumer, reterr_error);
+}

@@ -1,0 +1,159 @@
+/* Assignments: starts, refusals, two members. */
+#include <string.h>
+
+#include "consume_support.h"
+#include "millrace/base/clock.h"
+#include "test.h"
+
+Test(consume_rebalance, the_app_decides_where_to_start)
+{
+    struct cluster cluster;
+    struct member member;
+    cluster_start(&cluster);
+    for (int32_t p = 0; p < T_PARTITIONS; p++) {
+        cluster_produce(&cluster, p, 100);
+    }
+    member_init(&member, &cluster, "app");
+    member.starts[0] = 90;
+    member.starts[1] = 100;
+    member.starts[2] = 0;
+    member_start(&member, 10, 1 << 20);
+    member_take(&member, 10 + 0 + 100 + 100);
+    T_INT_EQ(member.first[0], 90);
+    T_INT_EQ(member.first[1], 100);
+    T_INT_EQ(member.first[2], 0);
+    T_INT_EQ(member.first[3], 0);
+    T_INT_EQ(member.positions, 1);
+    member_stop(&member);
+    T_INT_EQ(member.revoked, 1);
+    T_INT_EQ(member.lost, 0);
+    cluster_stop(&cluster);
+}
+
+Test(consume_rebalance, latest_is_the_end_as_a_number)
+{
+    struct cluster cluster;
+    struct member member;
+    cluster_start(&cluster);
+    cluster_produce(&cluster, 0, 100);
+    member_init(&member, &cluster, "latest");
+    member.config.kafka.start = MR_START_LATEST;
+    member_start(&member, 10, 1 << 20);
+    member_wait_assigned(&member, T_PARTITIONS);
+    T_INT_EQ(member.first[0], 100);
+    T_INT_EQ(member.first[1], 0);
+    cluster_produce(&cluster, 0, 20);
+    member_take(&member, 20);
+    member_stop(&member);
+    cluster_stop(&cluster);
+}
+
+Test(consume_rebalance, a_refused_assignment_is_asked_for_again)
+{
+    struct cluster cluster;
+    struct member member;
+    cluster_start(&cluster);
+    cluster_produce(&cluster, 0, 50);
+    member_init(&member, &cluster, "refuse");
+    member.refusals = 2;
+    member_start(&member, 10, 1 << 20);
+    member_take(&member, 50);
+    T_INT_EQ(member.assigned, 3);
+    T_INT_EQ(member.positions, 1);
+    member_stop(&member);
+    T_INT_EQ(member.revoked, 1);
+    cluster_stop(&cluster);
+}
+
+static void
+drive(struct member *a, struct member *b, int64_t total)
+{
+    struct mr_error error = {0};
+    int64_t deadline = mr_clock_monotonic_ms() + 40000;
+    while (member_total(a) + member_total(b) < total && mr_clock_monotonic_ms() < deadline) {
+        T_TRUE_MSG(member_fill(a, 10, &error) == MR_OK, "%s", error.text);
+        T_TRUE_MSG(member_fill(b, 10, &error) == MR_OK, "%s", error.text);
+    }
+    T_INT_EQ(member_total(a) + member_total(b), total);
+}
+
+static uint32_t
+held_by(struct member *member)
+{
+    struct mr_consumer_state state;
+    mr_consumer_get_state(member->consumer, &state);
+    return state.partitions;
+}
+
+/* Both write down what they took when partitions go: then nothing is lost and nothing comes twice.
+ */
+Test(consume_rebalance, two_members_share_and_hand_over_exactly)
+{
+    struct cluster cluster;
+    struct member a, b;
+    int64_t shared[T_PARTITIONS] = {0};
+    cluster_start(&cluster);
+    for (int32_t p = 0; p < T_PARTITIONS; p++) {
+        cluster_produce(&cluster, p, 500);
+    }
+    member_init(&a, &cluster, "share");
+    member_init(&b, &cluster, "share");
+    a.shared = shared;
+    b.shared = shared;
+    member_start(&a, 7, 1 << 20);
+    member_take(&a, 700); /* the rest lies in its queue when the other one comes */
+    member_start(&b, 7, 1 << 20);
+    int64_t deadline = mr_clock_monotonic_ms() + 30000;
+    while ((held_by(&a) != 2 || held_by(&b) != 2) && mr_clock_monotonic_ms() < deadline) {
+        T_INT_EQ(member_fill(&a, 10, NULL), MR_OK);
+        T_INT_EQ(member_fill(&b, 10, NULL), MR_OK);
+    }
+    T_INT_EQ(held_by(&a), 2);
+    T_INT_EQ(held_by(&b), 2);
+    for (int32_t p = 0; p < T_PARTITIONS; p++) {
+        cluster_produce(&cluster, p, 500);
+    }
+    drive(&a, &b, 4 * 1000);
+    T_INT_EQ(a.revoked, 1);
+    member_stop(&b);
+    for (int32_t p = 0; p < T_PARTITIONS; p++) {
+        cluster_produce(&cluster, p, 100);
+    }
+    member_take(&a, 4 * 1100 - member_total(&b));
+    for (int32_t p = 0; p < T_PARTITIONS; p++) {
+        T_INT_EQ(a.taken[p] + b.taken[p], 1100);
+    }
+    member_stop(&a);
+    cluster_stop(&cluster);
+}
+
+Test(consume_rebalance, a_rebalance_is_served_under_back_pressure)
+{
+    struct cluster cluster;
+    struct member a, b;
+    int64_t shared[T_PARTITIONS] = {0};
+    cluster_start(&cluster);
+    for (int32_t p = 0; p < T_PARTITIONS; p++) {
+        cluster_produce(&cluster, p, 500);
+    }
+    member_init(&a, &cluster, "served");
+    member_init(&b, &cluster, "served");
+    a.shared = shared;
+    b.shared = shared;
+    member_start(&a, 7, 1 << 20);
+    member_take(&a, 70);
+    member_start(&b, 7, 1 << 20);
+    int64_t deadline = mr_clock_monotonic_ms() + 30000;
+    while ((held_by(&a) != 2 || held_by(&b) != 2) && mr_clock_monotonic_ms() < deadline) {
+        T_INT_EQ(mr_consumer_fill(a.consumer, NULL, 10, NULL), MR_OK);
+        T_INT_EQ(mr_consumer_fill(b.consumer, NULL, 10, NULL), MR_OK);
+    }
+    T_INT_EQ(held_by(&a), 2);
+    T_INT_EQ(held_by(&b), 2);
+    T_INT_EQ(member_total(&a), 70);
+    T_INT_EQ(a.lost, 0);
+    drive(&a, &b, 4 * 500);
+    member_stop(&b);
+    member_stop(&a);
+    cluster_stop(&cluster);
+}
