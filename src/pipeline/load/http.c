@@ -228,7 +228,8 @@ read_result(struct mr_load_hub *hub, CURL *easy, struct mri_exchange *x)
     if (x->code != CURLE_OK && !x->problem[0])
         (void)snprintf(x->problem, sizeof x->problem, "%s", curl_easy_strerror(x->code));
     if (x->sent && !x->stopped &&
-        (x->code == CURLE_SEND_FAIL_REWIND || x->code == CURLE_ABORTED_BY_CALLBACK))
+        (x->code == CURLE_SEND_FAIL_REWIND || x->code == CURLE_ABORTED_BY_CALLBACK ||
+         x->code == CURLE_COULDNT_CONNECT)) /* libcurl's attempts to repeat, each stopped */
         (void)snprintf(x->problem, sizeof x->problem, "the connection ended without an answer");
     if (x->oversize)
         (void)snprintf(

@@ -118,8 +118,10 @@ in_after_all(struct settle *s, bool visible)
 static enum mr_outcome
 unknown_label(struct settle *s)
 {
-    if (absent(s))
+    if (absent(s)) {
+        s->failures = 0;
         return MR_OUTCOME_RETRY;
+    }
     (void)mri_load_reply_set(
         s->reply,
         MR_OUTCOME_FATAL,
@@ -150,6 +152,7 @@ ask_fate(struct settle *s)
             return in_after_all(s, state == MR_LABEL_VISIBLE);
         case MR_LABEL_ABORTED:
             s->doubt_ms = -1;
+            s->failures = 0; /* an FE answers: the pauses begin anew */
             return MR_OUTCOME_RETRY;
         case MR_LABEL_UNKNOWN:
             return unknown_label(s);
