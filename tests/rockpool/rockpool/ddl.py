@@ -26,7 +26,7 @@ def parse_create_table(tokens):
 
 
 def parse_column(tokens):
-    name = tokens.name()
+    name = tokens.identifier()
     column = catalog.Column(name=name, type=parse_type(tokens))
     if tokens.take("CHARSET") or tokens.take("CHARACTER", "SET"):
         tokens.name()

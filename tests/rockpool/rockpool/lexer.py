@@ -15,6 +15,19 @@ TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+RESERVED = frozenset(
+    """
+    ADD ALL ALTER ANALYZE AND ARRAY AS ASC BETWEEN BIGINT BITMAP BOTH BY CASE CHAR CHARACTER CHECK COLLATE COLUMN
+    COMPACTION CONVERT CREATE CROSS CUBE CURRENT_DATE CURRENT_ROLE CURRENT_TIME CURRENT_TIMESTAMP DATABASE
+    DATABASES DECIMAL DECIMALV2 DECIMAL32 DECIMAL64 DECIMAL128 DEFAULT DEFERRED DELETE DENSE_RANK DESC DESCRIBE DISTINCT
+    DOUBLE DROP DUAL ELSE EXCEPT EXISTS EXPLAIN FALSE FIRST_VALUE FLOAT FOR FORCE FROM FULL FUNCTION GRANT GROUP GROUPS
+    GROUPING GROUPING_ID HAVING HLL HOST IF IGNORE IMMEDIATE IN INDEX INFILE INNER INSERT INT INTEGER INTERSECT INTO IS
+    JOIN JSON KEY KEYS KILL LAG LARGEINT LAST_VALUE LATERAL LEAD LEFT LIKE LIMIT LOAD LOCALTIME LOCALTIMESTAMP MAXVALUE
+    MINUS MOD NTILE NOT NULL ON OR ORDER OUTER OUTFILE OVER PARTITION PERCENTILE PRIMARY PROCEDURE QUALIFY RANGE RANK READ
+    REGEXP RELEASE RENAME REPLACE REVOKE RIGHT RLIKE ROW ROWS ROW_NUMBER SCHEMA SCHEMAS SELECT SET SET_VAR SHOW SMALLINT
+    SYSTEM TABLE TERMINATED TEXT THEN TINYINT TO TRUE UNION UNIQUE UNSIGNED UPDATE USE USING VALUES VARCHAR WHEN WHERE WITH
+    """.split()
+)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b", "Z": "\x1a"}
 
 
@@ -115,6 +128,12 @@ class Tokens:
             self.fail(what)
         return token.text
 
+    def identifier(self):
+        """The name of a database, table or column: reserved words need backticks."""
+        if self.peek().kind == "word" and self.peek().text.upper() in RESERVED:
+            self.fail("a legal identifier")
+        return self.name()
+
     def string(self):
         token = self.next()
         if token.kind != "string":
@@ -134,17 +153,17 @@ class Tokens:
         self.expect("(")
         found = []
         if not self.is_word(")"):
-            found.append(self.name())
+            found.append(self.identifier())
             while self.take(","):
-                found.append(self.name())
+                found.append(self.identifier())
         self.expect(")")
         return found
 
     def qualified(self):
         """`[[catalog.]db.]table` as (db or None, table)."""
-        parts = [self.name()]
+        parts = [self.identifier()]
         while self.take("."):
-            parts.append(self.name())
+            parts.append(self.identifier())
         if len(parts) == 3 and parts[0] == "default_catalog":
             parts.pop(0)
         if len(parts) > 2:

@@ -11,6 +11,7 @@ from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
 from rockpool.errors import NO_DB, SYNTAX, UNKNOWN_VARIABLE, SqlError, not_implemented
+from rockpool.lexer import RESERVED
 
 FUNCTIONS = frozenset(
     """
@@ -78,7 +79,18 @@ def parse(sql):
         raise SqlError("rockpool runs one statement a query", SYNTAX)
     if not isinstance(trees[0], exp.Query):
         raise not_implemented(f"the statement {sql.split()[0].upper()}")
+    _check_words(trees[0])
     return trees[0]
+
+
+def _check_words(tree):
+    """Reserved words as names need backticks on the server."""
+    for name in tree.find_all(exp.Identifier):
+        if not name.quoted and name.name.upper() in RESERVED:
+            raise SqlError(
+                f"Getting syntax error. Detail message: Unexpected input '{name.name}', the most similar input is "
+                "{a legal identifier}."
+            )
 
 
 def _first_line(error):

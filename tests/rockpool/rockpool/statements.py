@@ -156,7 +156,7 @@ class Session:
             tokens.fail("VIEW")
         if tokens.take("DATABASE") or tokens.take("SCHEMA"):
             exists = tokens.take("IF", "NOT", "EXISTS")
-            name = tokens.name()
+            name = tokens.identifier()
             tokens.expect_end()
             return self.engine.create_database(name, exists)
         if tokens.take("TABLE"):
@@ -326,7 +326,7 @@ def _view_names(tokens):
     """`a [COMMENT "…"], …)` behind the name of a view."""
     names = []
     while True:
-        names.append(tokens.name())
+        names.append(tokens.identifier())
         if tokens.take("COMMENT"):
             tokens.string()
         if not tokens.take(","):

@@ -76,6 +76,18 @@ def test_a_table_against_the_rules_is_refused(cluster, columns, rest, text):
     assert text.lower() in message.lower()
 
 
+@pytest.mark.parametrize("word", ["order", "key", "range", "rows", "partition", "values"])
+def test_reserved_words_need_backticks(cluster, word):
+    """A reserved word is a name only in backticks, in DDL and in queries."""
+    name = cluster.fresh("reserved")
+    rest = "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)"
+    assert refused(cluster, f"CREATE TABLE {name} (k INT, {word} INT) {rest} {ONE}")[0] == 1064
+    cluster.sql(f"CREATE TABLE {name} (k INT, `{word}` INT) {rest} {ONE}")
+    cluster.load(name, "1\t2\n")
+    assert cluster.sql(f"SELECT `{word}` FROM {name}") == [("2",)]
+    assert refused(cluster, f"SELECT k AS {word} FROM {name}")[0] == 1064
+
+
 def test_replication_num_beyond_the_alive_backends_is_refused(standin, cluster):
     """replication_num must be at most the number of alive backends; the default is 3."""
     for properties in ("", 'PROPERTIES ("replication_num"="2")'):
