@@ -38,14 +38,14 @@ count() {
     say "$1: $2 passed, $part_failed failed"
 }
 
-# build DIR ARGUMENTS…: configures once and builds; the output is shown when it fails.
+# build DIR ARGUMENTS…: configures and builds; the output is shown when it fails. A configured folder
+# is configured again: meson does not notice by itself that a folder of tests has come.
 build() {
     dir=$1
     shift
     log=$reports/$(basename "$dir").log
-    if [ ! -f "$dir/build.ninja" ]; then
-        meson setup "$dir" "$@" >"$log" 2>&1 || { cat "$log"; return 1; }
-    fi
+    [ ! -f "$dir/build.ninja" ] || set -- --reconfigure
+    meson setup "$dir" "$@" >"$log" 2>&1 || { tail -n 40 "$log"; return 1; }
     timeout "$part_seconds" ninja -C "$dir" >"$log" 2>&1 || { tail -n 60 "$log"; return 1; }
 }
 
