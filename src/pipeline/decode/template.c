@@ -133,12 +133,12 @@ mri_template_scan(struct mr_decoder *decoder, const struct mr_record *record,
                   struct mri_scan *scan)
 {
     start(decoder, scan, record);
+    if (decoder->seen++ == PERIOD)
+        weigh(decoder);
     if (!decoder->use_templates || decoder->pause > 0) {
         decoder->pause -= decoder->pause > 0;
         return decoder->kernel->scan(scan);
     }
-    if (++decoder->seen > PERIOD)
-        weigh(decoder);
     if (scan_learned(decoder, scan, record))
         return true;
     start(decoder, scan, record);

@@ -1,0 +1,326 @@
+/* The scanner against jansson: the same documents are refused, and what is taken has the same values
+ * as jansson's tree. Known differences, each looked for by name:
+ *   - jansson takes an array as a document; an event is an object.
+ *   - jansson refuses numbers beyond 64 bits or beyond a double; the scanner refuses them only where
+ *     the schema wants them (`range`).
+ *   - jansson refuses an escaped NUL in a key, and steps over a plain NUL between tokens.
+ *   - The depth limits differ (2048 and event.max_depth).
+ *   - jansson reads decimals as doubles: where the tree has a double for a DECIMAL or an integer of
+ *     more than 15 digits, the value is compared up to rounding. */
+#include "decode_case.h"
+#include "mutate.h"
+#include "test.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DOCUMENTS 40000
+#define ROOM 8192
+
+static struct decode_case c;
+
+struct field {
+    const char *object, *key, *column; /* object NULL: in the document itself */
+    enum mr_type type;
+    bool required, nullable;
+};
+
+/* mutate_schema, in its order. An object stands before its fields. */
+static const struct field fields[] = {
+    {NULL, "id", "id", MR_TYPE_STRING, true, false},
+    {NULL, "at", "at", MR_TYPE_TIMESTAMP, true, false},
+    {NULL, "sequence", "sequence", MR_TYPE_INT64, false, false},
+    {"source", NULL, NULL, MR_TYPE_JSON, false, true},
+    {"source", "system", "source_system", MR_TYPE_STRING, true, false},
+    {"source", "live", "source_live", MR_TYPE_BOOL, false, false},
+    {"payload", NULL, NULL, MR_TYPE_JSON, true, false},
+    {"payload", "amount", "amount", MR_TYPE_DECIMAL, true, false},
+    {"payload", "note", "note", MR_TYPE_STRING, false, true},
+    {"payload", "items", "items", MR_TYPE_INT64, false, false},
+    {"payload", "level", "level", MR_TYPE_DOUBLE, false, true},
+    {"payload", "day", "day", MR_TYPE_DATE, false, false},
+    {"payload", "extra", "extra", MR_TYPE_JSON, false, true},
+};
+
+/* --- what the tree says */
+
+static bool
+near(double a, double b)
+{
+    return fabs(a - b) <= 1e-12 * fmax(1.0, fmax(fabs(a), fabs(b)));
+}
+
+/* Days before a civil date, counted year by year: slow, and plainly right. */
+static bool
+days_of(const char *text, int64_t *ret_days)
+{
+    static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int year, month, day;
+    if (strspn(text, "0123456789-") < 10 || sscanf(text, "%4d-%2d-%2d", &year, &month, &day) != 3 || text[4] != '-' ||
+        text[7] != '-' || text[5] == '-' || text[8] == '-' || text[9] == '-' || text[6] == '-')
+        return false;
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    if (month < 1 || month > 12 || day < 1 || day > lengths[month - 1] + (month == 2 && leap))
+        return false;
+    int64_t days = 0;
+    for (int y = 1970; y < year; y++)
+        days += (y % 4 == 0 && y % 100 != 0) || y % 400 == 0 ? 366 : 365;
+    for (int y = year; y < 1970; y++)
+        days -= (y % 4 == 0 && y % 100 != 0) || y % 400 == 0 ? 366 : 365;
+    for (int m = 1; m < month; m++)
+        days += lengths[m - 1] + (m == 2 && leap);
+    *ret_days = days + day - 1;
+    return true;
+}
+
+static bool
+instant_of(const char *text, int64_t *ret_us)
+{
+    int64_t days;
+    int hours, minutes, seconds, read = 0, zone_hours = 0, zone_minutes = 0;
+    char fraction[64] = "", sign = '+';
+    if (!days_of(text, &days) || (text[10] != 'T' && text[10] != 't') || strspn(text + 11, "0123456789:") < 8 ||
+        sscanf(text + 11, "%2d:%2d:%2d%n", &hours, &minutes, &seconds, &read) != 3 || read != 8 || hours > 23 ||
+        minutes > 59 || seconds > 59)
+        return false;
+    const char *p = text + 19;
+    if (*p == '.') {
+        size_t digits = strspn(p + 1, "0123456789");
+        if (digits == 0 || digits > 60)
+            return false;
+        memcpy(fraction, p + 1, digits);
+        fraction[digits] = '\0';
+        p += 1 + digits;
+    }
+    if (strcmp(p, "Z") != 0 && strcmp(p, "z") != 0) {
+        if (strlen(p) != 6 || (*p != '+' && *p != '-') || p[3] != ':' || strspn(p + 1, "0123456789") != 2 ||
+            strspn(p + 4, "0123456789") != 2)
+            return false;
+        sign = *p;
+        zone_hours = atoi(p + 1);
+        zone_minutes = atoi(p + 4);
+        if (zone_hours > 23 || zone_minutes > 59)
+            return false;
+    }
+    strcat(fraction, "000000");
+    fraction[6] = '\0';
+    int64_t zone = (sign == '-' ? -1 : 1) * (zone_hours * 3600 + zone_minutes * 60);
+    *ret_us = (days * 86400 + hours * 3600 + minutes * 60 + seconds - zone) * 1000000 + atoi(fraction);
+    return true;
+}
+
+static size_t
+characters(const json_t *tree)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < json_string_length(tree); i++)
+        count += ((unsigned char)json_string_value(tree)[i] & 0xC0) != 0x80;
+    return count;
+}
+
+static bool
+holds_nul(const json_t *tree)
+{
+    return strlen(json_string_value(tree)) != json_string_length(tree);
+}
+
+/* The reason that the tree gives for refusing the field, or NULL. */
+static const char *
+reason_of(const struct field *field, const json_t *tree)
+{
+    int64_t ignored;
+    bool text = json_is_string(tree);
+    switch (field->type) {
+    case MR_TYPE_STRING:
+        return !text                                                            ? "type"
+               : strcmp(field->key, "id") == 0 && characters(tree) > 40 ? "range"
+                                                                                : NULL;
+    case MR_TYPE_INT64:
+        if (json_is_real(tree))
+            return fabs(json_real_value(tree)) > 9e18                          ? "range"
+                   : floor(json_real_value(tree)) < json_real_value(tree) ? "type"
+                                                                               : NULL;
+        return json_is_integer(tree) ? NULL : "type";
+    case MR_TYPE_DOUBLE:
+        return json_is_number(tree) ? NULL : "type";
+    case MR_TYPE_BOOL:
+        return json_is_boolean(tree) ? NULL : "type";
+    case MR_TYPE_DECIMAL:
+        return json_is_number(tree) || text ? NULL : "type";
+    case MR_TYPE_TIMESTAMP:
+        if (json_is_real(tree))
+            return NULL;
+        return json_is_integer(tree) ? NULL
+               : !text               ? "type"
+               : holds_nul(tree) || !instant_of(json_string_value(tree), &ignored) ? "format"
+                                                                                     : NULL;
+    case MR_TYPE_DATE:
+        return !text ? "type"
+               : json_string_length(tree) != 10 || holds_nul(tree) || !days_of(json_string_value(tree), &ignored)
+                   ? "format"
+                   : NULL;
+    case MR_TYPE_JSON:
+        return json_is_object(tree) || (json_is_array(tree) && field->key) ? NULL : "type";
+    }
+    return "unknown type";
+}
+
+static bool
+same_decimal(const json_t *tree, const struct mr_value *value)
+{
+    double number = json_is_string(tree) ? strtod(json_string_value(tree), NULL) : json_number_value(tree);
+    return near(number, (double)value->dec / 100);
+}
+
+static bool
+same_json(const json_t *tree, const struct mr_value *value)
+{
+    json_t *again = json_loadb(value->text.p, value->text.len, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+    bool same = again && json_equal(again, tree);
+    json_decref(again);
+    return same;
+}
+
+static bool
+same_value(const struct field *field, const json_t *tree, const struct mr_value *value)
+{
+    int64_t instant;
+    switch (field->type) {
+    case MR_TYPE_STRING:
+        return value->text.len == json_string_length(tree) &&
+               memcmp(value->text.p, json_string_value(tree), value->text.len) == 0 &&
+               value->csv_unsafe == (memchr(value->text.p, 1, value->text.len) || memchr(value->text.p, 2, value->text.len) ||
+                                     (value->text.len == 2 && memcmp(value->text.p, "\\N", 2) == 0));
+    case MR_TYPE_INT64:
+        return json_is_integer(tree) ? value->i64 == json_integer_value(tree)
+                                     : near((double)value->i64, json_real_value(tree));
+    case MR_TYPE_DOUBLE:
+        return !(value->f64 < json_number_value(tree)) && !(value->f64 > json_number_value(tree));
+    case MR_TYPE_BOOL:
+        return value->i64 == json_is_true(tree);
+    case MR_TYPE_DECIMAL:
+        return same_decimal(tree, value);
+    case MR_TYPE_TIMESTAMP:
+        if (!json_is_string(tree))
+            return near((double)value->i64, json_number_value(tree) * 1000);
+        return instant_of(json_string_value(tree), &instant) && instant == value->i64;
+    case MR_TYPE_DATE:
+        return days_of(json_string_value(tree), &instant) && instant == value->i64;
+    case MR_TYPE_JSON:
+        return same_json(tree, value);
+    }
+    return false;
+}
+
+/* --- the comparison of one document */
+
+static const json_t *
+find(const json_t *document, const struct field *field)
+{
+    const json_t *owner = field->object ? json_object_get(document, field->object) : document;
+    return field->key ? json_object_get(owner, field->key) : owner;
+}
+
+/* Reason for the first field, in the schema's order, that breaks a rule which the tree can show. */
+static const char *
+expected_reason(const json_t *document, const struct field **ret_field)
+{
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const struct field *field = &fields[i];
+        const json_t *tree = find(document, field);
+        const char *reason = NULL;
+        if (field->key && field->object && !json_is_object(json_object_get(document, field->object)))
+            continue;
+        if (!tree)
+            reason = field->required ? "missing" : NULL;
+        else if (json_is_null(tree))
+            reason = field->nullable ? NULL : "type";
+        else
+            reason = reason_of(field, tree);
+        *ret_field = field;
+        if (reason)
+            return reason;
+    }
+    return NULL;
+}
+
+static void
+compare_values(const json_t *document, const char *text, int len)
+{
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const json_t *tree = find(document, &fields[i]);
+        if (!fields[i].column)
+            continue;
+        const struct mr_value *value = decode_case_value(&c, fields[i].column);
+        bool there = tree && !json_is_null(tree);
+        T_TRUE_MSG(value->set == there, "%s: %.*s", fields[i].column, len, text);
+        T_TRUE_MSG(!there || same_value(&fields[i], tree, value), "%s: %.*s", fields[i].column, len, text);
+    }
+}
+
+/* Refusals that the tree cannot foretell: exact limits of decimals, times and 64 bits, the clock. */
+static bool
+beyond_the_tree(enum mr_reject got)
+{
+    return got == MR_REJECT_range || got == MR_REJECT_clock || got == MR_REJECT_format;
+}
+
+static unsigned taken, refused, skipped;
+
+static void
+compare(const char *text, size_t len)
+{
+    json_error_t problem;
+    const struct field *field = NULL;
+    enum mr_reject got = decode_case_run(&c, text, len);
+    json_t *document = json_loadb(text, len, JSON_ALLOW_NUL, &problem);
+    bool grammar = got == MR_REJECT_malformed || got == MR_REJECT_utf8;
+    if (got == MR_REJECT_depth) {
+        skipped++;
+    } else if (memchr(text, 0, len)) {
+        T_TRUE_MSG(grammar, "a NUL was taken");
+        refused++;
+    } else if (!document) {
+        bool known = json_error_code(&problem) == json_error_numeric_overflow ||
+                     json_error_code(&problem) == json_error_null_byte_in_key;
+        T_TRUE_MSG(known || grammar, "jansson: %s, decode: %s for %.*s", problem.text, mr_reject_name(got), (int)len, text);
+        skipped += known;
+        refused += !known;
+    } else if (!json_is_object(document)) {
+        T_INT_EQ(got, MR_REJECT_malformed);
+    } else {
+        T_TRUE_MSG(!grammar, "jansson takes it, decode: %s for %.*s", c.info.message, (int)len, text);
+        const char *reason = expected_reason(document, &field);
+        if (got == MR_REJECT_NONE) {
+            T_TRUE_MSG(!reason, "%s of %s was expected: %.*s", reason, field->column, (int)len, text);
+            compare_values(document, text, (int)len);
+            taken++;
+        } else {
+            T_TRUE_MSG((reason && strcmp(reason, mr_reject_name(got)) == 0) || beyond_the_tree(got),
+                       "%s was expected, decode: %s for %.*s", reason ? reason : "nothing", c.info.message, (int)len, text);
+            refused++;
+        }
+    }
+    json_decref(document);
+}
+
+Test(decode_jansson, both_agree_on_whole_and_on_mutated_documents)
+{
+    static char text[ROOM];
+    struct mutate_random random = {7};
+    decode_case_init(&c);
+    decode_case_text(&c, mutate_schema);
+    T_TRUE_MSG(decode_case_compile(&c) == MR_OK, "%s", decode_case_mistakes(&c));
+    for (unsigned i = 0; i < DOCUMENTS; i++) {
+        size_t len = mutate_document(&random, mutate_below(&random, 500), text, ROOM / 2);
+        if (i % 4 > 0)
+            len = mutate_bytes(&random, text, len, ROOM / 2);
+        compare(text, len);
+    }
+    T_TRUE_MSG(taken > DOCUMENTS / 5 && refused > DOCUMENTS / 5 && skipped < DOCUMENTS / 20,
+               "%u taken, %u refused, %u skipped", taken, refused, skipped);
+    decode_case_close(&c);
+}
