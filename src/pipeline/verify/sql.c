@@ -34,8 +34,11 @@ set_options(MYSQL *handle, const struct mr_config *config)
 {
     unsigned connect_s = seconds(config->starrocks.connect_timeout_ms);
     unsigned answer_s = seconds(config->starrocks.load_timeout_s * 1000);
+    unsigned tcp = MYSQL_PROTOCOL_TCP;
     my_bool no = 0;
     unsigned local_infile = 0; /* a server must not be able to ask for our files */
+    /* Without this the client takes a Unix socket for the host name "localhost". */
+    mysql_options(handle, MYSQL_OPT_PROTOCOL, &tcp);
     mysql_options(handle, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
     mysql_options(handle, MYSQL_OPT_READ_TIMEOUT, &answer_s);
     mysql_options(handle, MYSQL_OPT_WRITE_TIMEOUT, &answer_s);
