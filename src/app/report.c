@@ -118,6 +118,10 @@ refresh_loads(struct mr_app *app)
         count_up(app, (enum mr_metric)(MR_M_LOAD_DONE + i), now.outcomes[i], &before->outcomes[i]);
     count_up(app, MR_M_LOAD_BYTES, now.bytes, &before->bytes);
     count_up(app, MR_M_LOAD_ROWS, now.rows, &before->rows);
+    count_up(app, MR_M_LOAD_ROW_DIFFERENCES, now.row_differences, &before->row_differences);
+    count_up(app, MR_M_LOAD_REDIRECTS, now.fe_asked, &before->fe_asked);
+    count_up(app, MR_M_LOAD_LABELS, now.labels_asked, &before->labels_asked);
+    count_up(app, MR_M_LOAD_CONNECTS, now.connects, &before->connects);
     mr_metrics_set(app->metrics, MR_M_LOAD_SECONDS, (double)now.attempt_us / 1e6);
 }
 
