@@ -1,7 +1,8 @@
 /* Harvest: encode detail rows while the unit fills; when it is quiet, drain it to bodies.
  * Threads: an mr_rows belongs to one worker while the unit is open, then to the harvesting thread;
  *   the hand-over is the unit's in-flight counter. Progress: no locks. Memory: bodies, charged to
- *   the budget; mr_rows_worst_bytes bounds what one batch can add. Errors: MR_MEMORY. */
+ *   the budget; mr_rows_worst_bytes bounds what one batch can add. Errors: MR_MEMORY; MR_TABLE when
+ *   a sum does not fit its column. */
 #pragma once
 
 #include "millrace/base/budget.h"

@@ -195,10 +195,10 @@ mr_rows_worst_bytes(const struct mr_layout *layout,
                     size_t bytes,
                     size_t raw_bytes_max)
 {
-    /* An escaped control character has six bytes, and took at least two in the record. Hex doubles;
-     * raw_bytes_max bounds it a record. */
-    size_t hex = least(2 * bytes, 4 * raw_bytes_max * records);
-    size_t encoded = row_fixed(layout) * records + 3 * bytes + hex;
+    /* A record is a detail row or a quarantine row. An escaped control character has six bytes and
+     * took at least two in the record; hex only doubles, whatever raw is cut to. */
+    (void)raw_bytes_max;
+    size_t encoded = row_fixed(layout) * records + 3 * bytes;
     /* What is left at the end of a chunk is less than a row; and each of three bodies may begin a
      * chunk of full size. */
     return (int64_t)(2 * encoded) + 3 * ((int64_t)1 << 20);
