@@ -226,7 +226,7 @@ member_take(struct member *member, int64_t total)
         enum mr_rc rc = member_fill(member, 20, &error);
         T_TRUE_MSG(rc == MR_OK, "%s", error.text);
     }
-    T_INT_EQ(member_total(member), total);
+    T_TRUE_MSG(member_total(member) >= total, "%d of %d", (int)member_total(member), (int)total);
 }
 
 void

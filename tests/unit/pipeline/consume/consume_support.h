@@ -57,7 +57,7 @@ void member_start(struct member *member, uint32_t records, size_t bytes);
 /* One fill; records are checked for continuity and content. */
 enum mr_rc member_fill(struct member *member, int64_t timeout_ms, struct mr_error *reterr_error);
 
-/* Fills until `total` records were taken; fails after 30 s. */
+/* Fills until at least `total` records were taken; fails after 30 s. */
 void member_take(struct member *member, int64_t total);
 
 /* Serves control events until `assigned partitions` is count. */
