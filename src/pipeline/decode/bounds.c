@@ -74,7 +74,7 @@ static void
 set_double(struct mri_node *node, double bound, int side, bool exclusive)
 {
     if (exclusive)
-        bound = nextafter(bound, side < 0 ? INFINITY : -INFINITY);
+        bound = nextafter(bound, side < 0 ? HUGE_VAL : -HUGE_VAL);
     if (side < 0)
         node->bounds.f64.min = bound;
     else

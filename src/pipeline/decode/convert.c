@@ -7,13 +7,6 @@
 
 #define QUOTED_MAX 56 /* bytes of a value in a message */
 
-static void
-add_text(char *out, size_t size, const char *format, va_list args)
-{
-    int len = vsnprintf(out, size, format, args);
-    MR_INSIST(len >= 0); /* formats are constants */
-}
-
 enum mr_reject
 mri_refuse(struct mr_reject_info *info, enum mr_reject reason, const struct mri_node *node,
            const char *format, ...)
@@ -28,8 +21,9 @@ mri_refuse(struct mr_reject_info *info, enum mr_reject reason, const struct mri_
         used += 2;
     }
     va_start(args, format);
-    add_text(info->message + used, sizeof info->message - used, format, args);
+    int len = vsnprintf(info->message + used, sizeof info->message - used, format, args);
     va_end(args);
+    MR_INSIST(len >= 0); /* formats are constants */
     return reason;
 }
 

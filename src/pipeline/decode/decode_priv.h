@@ -67,6 +67,7 @@ struct mri_shortcut {
  * chained. */
 struct mri_key {
     uint64_t word; /* first eight bytes, zero-filled */
+    uint64_t tail; /* last eight bytes of a longer key, else 0 */
     uint32_t len;
     uint16_t node;
     uint16_t next; /* 1 + index of the next key of the same slot, 0 = none */

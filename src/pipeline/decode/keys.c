@@ -79,6 +79,8 @@ mri_keys_build(struct mr_plan *plan, uint16_t object, const char *const *names)
         key->len = (uint32_t)strlen(names[i]);
         key->node = (uint16_t)i;
         memcpy(&key->word, names[i], key->len < 8 ? key->len : 8);
+        if (key->len > 8)
+            memcpy(&key->tail, names[i] + key->len - 8, 8);
     }
     return search(plan, keys);
 }

@@ -18,15 +18,17 @@ struct levels {
 static inline int32_t
 find_key(const struct mri_keys *keys, const char *p, uint32_t len)
 {
-    uint64_t word;
+    uint64_t word, tail = 0;
     memcpy(&word, p, sizeof word);
     if (len < 8)
         word &= (UINT64_C(1) << (len * 8)) - 1;
+    else if (len > 8)
+        memcpy(&tail, p + len - 8, sizeof tail);
     uint16_t slot = keys->slots[((word ^ len) * keys->multiplier) >> keys->shift];
     while (slot != 0) {
         const struct mri_key *key = &keys->items[slot - 1];
-        if (key->word == word && key->len == len &&
-            (len <= 8 || memcmp(p + 8, key->text + 8, len - 8) == 0))
+        if (key->word == word && key->tail == tail && key->len == len &&
+            (len <= 16 || memcmp(p + 8, key->text + 8, len - 16) == 0))
             return key->node;
         slot = key->next;
     }
