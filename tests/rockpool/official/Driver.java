@@ -6,7 +6,7 @@ import com.starrocks.data.load.stream.v2.StreamLoadManagerV2;
 
 /**
  * Drives starrocks-stream-load-sdk, unmodified, against the server that is named on the command line:
- * SCENARIO FE_HTTP_PORT MYSQL_PORT USER PASSWORD DATABASE TABLE ROW... ; one word per row's fate is printed.
+ * SCENARIO FE_HTTP_PORT MYSQL_PORT USER PASSWORD DATABASE TABLE ROW|FLUSH... ; what came of it is printed.
  */
 public final class Driver {
     private final String[] args;
@@ -26,7 +26,11 @@ public final class Driver {
         StreamLoadManagerV2 manager = new StreamLoadManagerV2(properties(json), autoCommit);
         manager.init();
         for (int i = 7; i < args.length; i++) {
-            manager.write(null, args[5], args[6], args[i]);
+            if (args[i].equals("FLUSH")) {
+                manager.flush();
+            } else {
+                manager.write(null, args[5], args[6], args[i]);
+            }
         }
         manager.flush();
         if (manager.getException() != null) {
@@ -89,7 +93,7 @@ public final class Driver {
                 .addHeader("timeout", "600")
                 .scanningFrequency(50L)
                 .expectDelayTime(200L)
-                .maxRetries(args[0].contains("retry") ? 2 : 0)
+                .maxRetries(0)
                 .build();
     }
 }

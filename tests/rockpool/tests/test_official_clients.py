@@ -94,9 +94,8 @@ def test_the_sdk_aborts_a_snapshot(cluster, drive, pair):
 def test_the_sdk_upserts_and_deletes_with_json(cluster, drive, table):
     """JSON arrays with __op in the rows and no columns header on a PRIMARY KEY table."""
     name = table("k INT NOT NULL, v VARCHAR(9)", "PRIMARY KEY(k) DISTRIBUTED BY HASH(k)")
-    lines, output = drive("auto-json", name, '{"k":1,"v":"a","__op":0}', '{"k":2,"v":"b","__op":0}')
-    assert lines[-1:] == ["DONE"], output
-    lines, output = drive("auto-json", name, '{"k":1,"__op":1}')
+    rows = ('{"k":1,"v":"a","__op":0}', '{"k":2,"v":"b","__op":0}', "FLUSH", '{"k":1,"__op":1}')
+    lines, output = drive("auto-json", name, *rows)
     assert lines[-1:] == ["DONE"], output
     assert cluster.rows(name) == [("2", "b")]
 
@@ -104,9 +103,8 @@ def test_the_sdk_upserts_and_deletes_with_json(cluster, drive, table):
 def test_the_sdk_deletes_with_csv_and_a_columns_header(cluster, drive, table):
     """CSV: columns `k`,`v`,`__op` with backticks."""
     name = table("k INT NOT NULL, v VARCHAR(9)", "PRIMARY KEY(k) DISTRIBUTED BY HASH(k)")
-    lines, output = drive("auto-csv-columns", name, "1,a,0", "2,b,0")
+    lines, output = drive("auto-csv-columns", name, "1,a,0", "2,b,0", "FLUSH", "1,\\N,1")
     assert lines[-1:] == ["DONE"], output
-    lines, output = drive("auto-csv-columns", name, "1,\\N,1")
     assert cluster.rows(name) == [("2", "b")], output
 
 

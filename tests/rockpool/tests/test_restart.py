@@ -3,8 +3,6 @@
 import concurrent.futures
 import time
 
-import pytest
-
 ONE = 'PROPERTIES ("replication_num"="1")'
 
 
@@ -111,16 +109,3 @@ def test_it_is_ready_within_two_seconds_and_stops_on_sigterm(own):
     pool.start()
     assert pool.seconds_to_start <= 6
     assert pool.client().rows("d") == [("1", "a")]
-
-
-@pytest.mark.parametrize("model", ["d", "p", "a"])
-def test_a_dropped_table_fails_the_commit_of_its_prepared_transaction(own, model):
-    """The rows of a table that is gone cannot be committed; the label ends ABORTED."""
-    _, client = own()
-    ready(client)
-    client.txn("begin", "l", model)
-    client.txn("load", "l", model, "1\t1\n")
-    assert client.txn("prepare", "l", model)["Status"] == "OK"
-    client.sql(f"DROP TABLE {model}")
-    assert client.txn("commit", "l", model)["Status"] == "FAILED"
-    assert client.state("l") == "ABORTED"

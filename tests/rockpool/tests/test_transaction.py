@@ -370,6 +370,16 @@ def test_a_leader_change_keeps_single_table_transactions(standin, cluster, pair,
     assert cluster.txn("commit", label, pair)["NumberTotalRows"] == 2
 
 
+def test_a_dropped_table_fails_the_commit_of_its_prepared_transaction(cluster, pair, label):
+    """The rows of a table that is gone cannot be committed; the label ends ABORTED."""
+    cluster.txn("begin", label, pair)
+    cluster.txn("load", label, pair, "1\ta\n")
+    assert cluster.txn("prepare", label, pair)["Status"] == "OK"
+    cluster.sql(f"DROP TABLE {pair}")
+    assert cluster.txn("commit", label, pair)["Status"] == "FAILED"
+    assert cluster.state(label) == "ABORTED"
+
+
 def test_loads_of_an_unknown_label_name_the_possible_reasons(cluster, pair, label):
     """Can't find the transaction with db [..] and label[..]"""
     reply = cluster.txn("load", label, pair, "1\ta\n")
