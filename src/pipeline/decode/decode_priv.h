@@ -246,6 +246,7 @@ struct mri_compile {
     json_t *root;
     uint32_t mistakes_before;
     bool no_memory;
+    bool told_columns; /* that there are too many */
     char pointer[512]; /* JSON pointer of the schema being read */
 };
 

@@ -56,8 +56,10 @@ add_column(struct mri_compile *compile, struct mri_node *node, const char *name)
 {
     struct mr_layout *layout = &compile->plan->layout;
     if (layout->column_count == MR_MAX_COLUMNS) {
-        mr_mistakes_add(compile->mistakes, 0, "event.schema", "", "more than %d columns",
-                        MR_MAX_COLUMNS);
+        if (!compile->told_columns)
+            mr_mistakes_add(compile->mistakes, 0, "event.schema", "", "more than %d columns",
+                            MR_MAX_COLUMNS);
+        compile->told_columns = true;
         return;
     }
     node->column = (int16_t)layout->column_count;
@@ -81,7 +83,7 @@ add_fields(struct mri_compile *compile, const char *const *columns)
             add_column(compile, node, columns[i] ? columns[i] : derive_name(compile, node->path));
         else if (columns[i])
             mr_mistakes_add(compile->mistakes, 0, "event.schema",
-                            "detail.columns gives an object a column", "%s #%s: x-column is for fields",
+                            "detail.columns gives an object a column", "%s: %s: x-column is for fields",
                             compile->config->event.schema, node->label);
     }
 }
@@ -290,10 +292,18 @@ add_key(struct mri_compile *compile, const char *field)
         if (layout->keys[i] == (uint32_t)index)
             mr_mistakes_add(compile->mistakes, 0, option, "", "\"%s\" stands there twice", field);
     }
-    if (layout->key_count == MR_MAX_DIMS)
-        mr_mistakes_add(compile->mistakes, 0, option, "", "more than %d columns", MR_MAX_DIMS);
-    else
-        layout->keys[layout->key_count++] = (uint32_t)index;
+    layout->keys[layout->key_count++] = (uint32_t)index;
+}
+
+static void
+add_keys(struct mri_compile *compile, const struct mr_strings *fields)
+{
+    if (fields->count > MR_MAX_DIMS) {
+        mr_mistakes_add(compile->mistakes, 0, "detail.key", "", "more than %d columns", MR_MAX_DIMS);
+        return;
+    }
+    for (uint32_t i = 0; i < fields->count; i++)
+        add_key(compile, fields->items[i]);
 }
 
 /* A null sequence orders nothing, so in key mode the column must always be there. */
@@ -330,7 +340,6 @@ mri_layout_compile(struct mri_compile *compile, const char *const *columns)
     for (uint32_t i = 0; i < plan->layout.column_count; i++)
         check_name(compile, i);
     find_time(compile);
-    for (uint32_t i = 0; i < config->detail.key.count; i++)
-        add_key(compile, config->detail.key.items[i]);
+    add_keys(compile, &config->detail.key);
     find_sequence(compile);
 }

@@ -308,3 +308,69 @@ Test(decode_layout, columns_of_a_rollup_have_different_names)
                     "rollups: orders_1m: two columns would be called \"VIA\"\n"
                     "rollups: orders_1m: two columns would be called \"m3_sum\"\n");
 }
+
+Test(decode_layout, topics_and_names_outlive_the_configuration)
+{
+    static char one[] = "orders", two[] = "returns";
+    char *topics[] = {one, two, NULL};
+    prepare();
+    c.config.kafka.topics = (struct mr_strings){topics, 2};
+    T_INT_EQ(decode_case_compile(&c), MR_OK);
+    memset(one, '?', sizeof one - 1);
+    memset(two, '?', sizeof two - 1);
+    T_INT_EQ(c.layout->topic_count, 2);
+    T_STR_EQ(c.layout->topics[0], "orders");
+    T_STR_EQ(c.layout->topics[1], "returns");
+    decode_case_close(&c);
+}
+
+Test(decode_layout, the_number_of_columns_has_a_limit)
+{
+    static char wide_schema[65536];
+    size_t used = (size_t)snprintf(wide_schema, sizeof wide_schema,
+                                   "{\"type\":\"object\",\"required\":[\"at\"],\"properties\":{"
+                                   "\"at\":{\"type\":\"integer\",\"x-time\":\"epoch_ms\"}");
+    for (int i = 0; i < MR_MAX_COLUMNS + 5; i++)
+        used += (size_t)snprintf(wide_schema + used, sizeof wide_schema - used, ",\"c%d\":{\"type\":\"integer\"}", i);
+    snprintf(wide_schema + used, sizeof wide_schema - used, "}}");
+    decode_case_init(&c);
+    decode_case_text(&c, wide_schema);
+    expect_mistakes("event.schema: more than 512 columns\n");
+}
+
+Test(decode_layout, keys_dimensions_measures_and_rollups_have_limits)
+{
+    static struct mr_measure_spec measures[MR_MAX_MEASURES + 1];
+    static struct mr_rollup_spec rollups[MR_MAX_ROLLUPS + 1];
+    char *many[MR_MAX_DIMS + 2] = {NULL};
+    for (size_t i = 0; i <= MR_MAX_DIMS; i++)
+        many[i] = via;
+    for (size_t i = 0; i <= MR_MAX_ROLLUPS; i++)
+        rollups[i] = (struct mr_rollup_spec){.table = orders, .size_s = 60};
+    prepare();
+    c.config.detail.key = (struct mr_strings){many, MR_MAX_DIMS + 1};
+    expect_mistakes("detail.key: more than 32 columns\n");
+    prepare();
+    c.config.rollups = rollups;
+    c.config.rollup_count = MR_MAX_ROLLUPS + 1;
+    expect_mistakes("rollups: more than 32\n");
+    rollups[0].by = (struct mr_strings){many, MR_MAX_DIMS + 1};
+    rollups[1].measures = measures;
+    rollups[1].measure_count = MR_MAX_MEASURES + 1;
+    prepare();
+    c.config.rollups = rollups;
+    c.config.rollup_count = 2;
+    expect_mistakes("rollups: orders_1m: more than 32 dimensions or 64 measures\n"
+                    "rollups: orders_1m: more than 32 dimensions or 64 measures\n");
+}
+
+Test(decode_layout, an_object_takes_no_x_column)
+{
+    decode_case_init(&c);
+    decode_case_text(&c, "{\"type\":\"object\",\"required\":[\"at\"],\"properties\":{\"at\":{\"type\":\"integer\",\"x-time\":\"epoch_ms\"},"
+                         "\"o\":{\"$ref\":\"#/$defs/o\",\"x-column\":\"whole\"}},\"$defs\":{\"o\":{\"type\":\"object\","
+                         "\"properties\":{\"a\":{\"type\":\"string\"}}}}}");
+    T_INT_EQ(decode_case_compile(&c), MR_CONFIG);
+    T_TRUE(strstr(decode_case_mistakes(&c), "o: x-column is for fields\n") != NULL);
+    decode_case_close(&c);
+}

@@ -15,6 +15,7 @@ static const char schema[] =
     "\"u\":{\"type\":\"string\",\"format\":\"uuid\"},"
     "\"i\":{\"type\":\"integer\"},"
     "\"is\":{\"type\":[\"integer\",\"string\"]},"
+    "\"ic\":{\"type\":[\"integer\",\"null\"],\"const\":2,\"default\":null},"
     "\"ib\":{\"type\":\"integer\",\"minimum\":-5,\"exclusiveMaximum\":10},"
     "\"f\":{\"type\":\"number\"},"
     "\"fb\":{\"type\":\"number\",\"exclusiveMinimum\":0,\"maximum\":1.5},"
@@ -183,6 +184,8 @@ Test(decode_values, integers_are_exact)
     }
     taken("is", "\"1\\u0030\"");
     T_INT_EQ(decode_case_value(&c, "is")->i64, 10);
+    T_INT_EQ(taken("ic", "2.0")->i64, 2);
+    T_TRUE(!taken("ic", "null")->set);
     T_INT_EQ(taken("ib", "-5")->i64, -5);
     T_INT_EQ(taken("ib", "9")->i64, 9);
     decode_case_close(&c);
@@ -215,6 +218,7 @@ Test(decode_values, what_is_no_integer_is_refused)
         {"is", "\"0x1\"", "format", "is: \"0x1\" is not a number"},
         {"is", "\"-\"", "format", "is: \"-\" is not a number"},
         {"ib", "-6", "range", "ib: -6 is outside of what the schema allows"},
+        {"ic", "3", "range", "ic: 3 is outside of what the schema allows"},
         {"ib", "10", "range", "ib: 10 is outside of what the schema allows"},
     };
     expect_refusals(cases, MR_ARRAY_LEN(cases));
