@@ -20,7 +20,9 @@ class Admin:
         action = actions.get((request.method, request.path))
         if action is None:
             known = ", ".join(f"{m} {p}" for m, p in actions)
-            return Response(404, json.dumps({"error": f"unknown action; known: {known}"}), close=True)
+            return Response(
+                404, json.dumps({"error": f"unknown action; known: {known}"}), close=True
+            )
         await request.body()
         done = await asyncio.get_running_loop().run_in_executor(self.cluster.pool, action)
         return Response(200, json.dumps(done))

@@ -29,7 +29,9 @@ def parse_basic(header):
     if not header or not header.lower().startswith("basic "):
         return None
     try:
-        name, colon, password = base64.b64decode(header[6:].strip(), validate=True).decode().partition(":")
+        name, colon, password = (
+            base64.b64decode(header[6:].strip(), validate=True).decode().partition(":")
+        )
     except (binascii.Error, UnicodeDecodeError):
         return None
     return (name, password) if colon else None

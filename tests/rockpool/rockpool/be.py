@@ -59,9 +59,18 @@ class Backend:
 
     async def handle(self, request):
         parts = request.parts()
-        if request.method == "PUT" and len(parts) == 4 and parts[0] == "api" and parts[3] == "_stream_load":
+        if (
+            request.method == "PUT"
+            and len(parts) == 4
+            and parts[0] == "api"
+            and parts[3] == "_stream_load"
+        ):
             return await self._stream_load(request, parts[1], parts[2])
-        if request.method in ("POST", "PUT") and parts[:2] == ["api", "transaction"] and len(parts) == 3:
+        if (
+            request.method in ("POST", "PUT")
+            and parts[:2] == ["api", "transaction"]
+            and len(parts) == 3
+        ):
             return await self._transaction(request, parts[2])
         if request.method == "GET" and request.path == "/api/transaction/list":
             return self._list()
@@ -98,7 +107,9 @@ class Backend:
             return pretty(_plain(reply, "Fail", error.message, started), close=True)
         except LabelUsed as used:
             extra = {"ExistingJobStatus": used.job_status}
-            return pretty(_plain(reply, "Label Already Exists", used.message, started, extra), close=True)
+            return pretty(
+                _plain(reply, "Label Already Exists", used.message, started, extra), close=True
+            )
         begun = time.monotonic()
         try:
             await self._run(self._plan, database, table, load)
@@ -107,10 +118,14 @@ class Backend:
             await self._run(self.cluster.txns.abort, txn, error.message)
             return pretty(_plain(reply, "Fail", error.message, started), close=True)
         except Disconnected:
-            await self._run(self.cluster.txns.abort, txn, "connection closed before the body was complete")
+            await self._run(
+                self.cluster.txns.abort, txn, "connection closed before the body was complete"
+            )
             raise
         read = time.monotonic()
-        return pretty(await self._run(self._finish_plain, txn, load, body, reply, (started, begun, read)))
+        return pretty(
+            await self._run(self._finish_plain, txn, load, body, reply, (started, begun, read))
+        )
 
     def _check_header(self, request):
         """The checks before the first body byte, in the server's order."""
@@ -135,7 +150,9 @@ class Backend:
         self._authorize(credentials, database, table)
         params.check_label(label)
         seconds = params.timeout(request.headers)
-        return self.cluster.txns.begin(database, label, [table], "BACKEND_STREAMING", self._name(), seconds)
+        return self.cluster.txns.begin(
+            database, label, [table], "BACKEND_STREAMING", self._name(), seconds
+        )
 
     def _name(self):
         return f"BE: 127.0.0.{self.number + 1}"
@@ -147,8 +164,9 @@ class Backend:
         if not user.may("insert"):
             raise LoadError(
                 "Access denied; you need (at least one of) the INSERT privilege(s) on TABLE "
-                f"{table} for this operation", "NOT_AUTHORIZED"
-            )  # fmt: skip
+                f"{table} for this operation",
+                "NOT_AUTHORIZED",
+            )
         self.cluster.load_table(database, table)
 
     def _plan(self, database, table, load):
@@ -174,9 +192,11 @@ class Backend:
             return _plain(reply, "Fail", error.message, started, extra)
         done = time.monotonic()
         extra |= {
-            "BeginTxnTimeMs": _ms(begun - started), "ReadDataTimeMs": _ms(read - begun),
-            "WriteDataTimeMs": _ms(written - read), "CommitAndPublishTimeMs": _ms(done - written),
-        }  # fmt: skip
+            "BeginTxnTimeMs": _ms(begun - started),
+            "ReadDataTimeMs": _ms(read - begun),
+            "WriteDataTimeMs": _ms(written - read),
+            "CommitAndPublishTimeMs": _ms(done - written),
+        }
         return _plain(reply, "Success", "OK", started, extra)
 
     async def _run(self, function, *args):
@@ -194,49 +214,76 @@ class Backend:
         except Disconnected as gone:
             raise Drop from gone
         if request.headers.get("transaction_type"):
-            return pretty(_status(
-                "INVALID_ARGUMENT",
-                "Multi-statement transaction requests can only be sent to FE nodes, not BE nodes",
-            ))  # fmt: skip
+            return pretty(
+                _status(
+                    "INVALID_ARGUMENT",
+                    "Multi-statement transaction requests can only be sent to FE nodes, not BE nodes",
+                )
+            )
         return pretty(await self._run(getattr(self, f"_txn_{op}"), request))
 
     def _txn_begin(self, request):
         headers = request.headers
         credentials = parse_basic(headers.get("authorization"))
-        label, database, table = headers.get("label", ""), headers.get("db", ""), headers.get("table", "")
+        label, database, table = (
+            headers.get("label", ""),
+            headers.get("db", ""),
+            headers.get("table", ""),
+        )
         if credentials is None:
             return _status("INTERNAL_ERROR", NO_AUTH)
         if label in self.contexts:
-            return {"Status": "LABEL_ALREADY_EXISTS", "ExistingJobStatus": "", "Message": "", "Label": label}
+            return {
+                "Status": "LABEL_ALREADY_EXISTS",
+                "ExistingJobStatus": "",
+                "Message": "",
+                "Label": label,
+            }
         started = time.monotonic()
         try:
             params.check_label(label)
             seconds = params.timeout(headers)
             self._authorize(credentials, database, table)
             txn = self.cluster.txns.begin(
-                database, label, [table], "BACKEND_STREAMING", self._name(), seconds, prepared_timeout(headers)
+                database,
+                label,
+                [table],
+                "BACKEND_STREAMING",
+                self._name(),
+                seconds,
+                prepared_timeout(headers),
             )
         except LabelUsed as used:
             return {
-                "Status": "LABEL_ALREADY_EXISTS", "ExistingJobStatus": used.job_status,
-                "Message": used.message, "Label": label,
-            }  # fmt: skip
+                "Status": "LABEL_ALREADY_EXISTS",
+                "ExistingJobStatus": used.job_status,
+                "Message": used.message,
+                "Label": label,
+            }
         except (LoadError, SqlError) as error:
             return _status(getattr(error, "status", "INTERNAL_ERROR"), error.message)
         self.contexts[label] = Context(txn, label, database, table)
         return {
-            "Status": "OK", "Message": "", "TxnId": txn["id"], "Label": label,
+            "Status": "OK",
+            "Message": "",
+            "TxnId": txn["id"],
+            "Label": label,
             "BeginTxnTimeMs": _ms(time.monotonic() - started),
-        }  # fmt: skip
+        }
 
     async def _transaction_load(self, request):
         headers = request.headers
         label, table = headers.get("label", ""), headers.get("table", "")
         context = self.contexts.get((label, table)) or self.contexts.get(label)
         if context is None:
-            return pretty(_status("TXN_NOT_EXISTS", f"Transaction with label {label} not exists"), close=True)
+            return pretty(
+                _status("TXN_NOT_EXISTS", f"Transaction with label {label} not exists"), close=True
+            )
         if not context.busy.acquire(blocking=False):
-            return pretty(_status("TXN_IN_PROCESSING", "Transaction in processing, please retry later"), close=True)
+            return pretty(
+                _status("TXN_IN_PROCESSING", "Transaction in processing, please retry later"),
+                close=True,
+            )
         try:
             return await self._load_into(context, request)
         finally:
@@ -258,19 +305,36 @@ class Backend:
             raise
         context.add(body)
         context.sent += len(body)
-        return pretty({
-            "Status": "OK", "Message": "", "TxnId": context.txn["id"], "Label": context.label,
-            "LoadBytes": len(body), "StreamLoadPlanTimeMs": 0, "ReceivedDataTimeMs": _ms(time.monotonic() - started),
-        })  # fmt: skip
+        return pretty(
+            {
+                "Status": "OK",
+                "Message": "",
+                "TxnId": context.txn["id"],
+                "Label": context.label,
+                "LoadBytes": len(body),
+                "StreamLoadPlanTimeMs": 0,
+                "ReceivedDataTimeMs": _ms(time.monotonic() - started),
+            }
+        )
 
     def _check_load(self, context, request):
         headers = request.headers
         if headers.get("db", "") != context.database:
-            raise LoadError(f"Request database {headers.get('db', '')} not equal transaction database {context.database}", "INVALID_ARGUMENT")
+            raise LoadError(
+                f"Request database {headers.get('db', '')} not equal transaction database {context.database}",
+                "INVALID_ARGUMENT",
+            )
         if headers.get("table", "") != context.table:
-            raise LoadError(f"Request table {headers.get('table', '')} not equal transaction table {context.table}", "INVALID_ARGUMENT")
+            raise LoadError(
+                f"Request table {headers.get('table', '')} not equal transaction table {context.table}",
+                "INVALID_ARGUMENT",
+            )
         if context.txn["state"] != "PREPARE":
-            raise LoadError("current transaction is aborted" if context.txn["state"] == "ABORTED" else f"transaction is {context.txn['state']}")
+            raise LoadError(
+                "current transaction is aborted"
+                if context.txn["state"] == "ABORTED"
+                else f"transaction is {context.txn['state']}"
+            )
         load = params.parse(headers, transaction=True)
         if context.params is None:
             self._plan(context.database, context.table, load)
@@ -289,9 +353,14 @@ class Backend:
         if context is None:
             return None, _status("TXN_NOT_EXISTS", f"transaction with label {label} not exists")
         if database != context.database:
-            return None, _status("INVALID_ARGUMENT", f"request db {database} transaction db {context.database} not match")
+            return None, _status(
+                "INVALID_ARGUMENT",
+                f"request db {database} transaction db {context.database} not match",
+            )
         if not context.busy.acquire(blocking=False):
-            return None, _status("TXN_IN_PROCESSING", "Transaction in processing, please retry later")
+            return None, _status(
+                "TXN_IN_PROCESSING", "Transaction in processing, please retry later"
+            )
         return context, None
 
     def _txn_prepare(self, request):
@@ -321,7 +390,9 @@ class Backend:
             if url:
                 extra["ErrorURL"] = url
             check_quality(results, context.params.max_filter_ratio)
-            finish(context, request, [pipeline.merge(results)], {**extra, "LoadBytes": context.sent})
+            finish(
+                context, request, [pipeline.merge(results)], {**extra, "LoadBytes": context.sent}
+            )
         except (LoadError, SqlError) as error:
             self._roll_back(context, error.message)
             return _status("INTERNAL_ERROR", error.message, context, extra)
@@ -333,7 +404,9 @@ class Backend:
     def parse_pipe(self, context):
         """Reads everything that the loads of a context have sent; one result a JSON text."""
         table = self.cluster.load_table(context.database, context.table)
-        return [pipeline.run(self.cluster.engine, table, context.params, b) for b in context.bodies()]
+        return [
+            pipeline.run(self.cluster.engine, table, context.params, b) for b in context.bodies()
+        ]
 
     def _roll_back(self, context, reason):
         self.contexts.pop(context.label, None)
@@ -354,11 +427,19 @@ class Backend:
         """Concatenated objects, as the server prints them."""
         out = []
         for context in list(self.contexts.values()):
-            out.append(pretty({
-                "InProcessing": context.busy.locked(), "Label": context.label, "TxnId": context.txn["id"],
-                "LoadBytes": context.sent, "BeginTimestamp": int(context.created),
-                "TransactionTimeoutSec": context.txn["timeout"], "IdleTransactionTimeoutSec": -1,
-            }).body.decode())  # fmt: skip
+            out.append(
+                pretty(
+                    {
+                        "InProcessing": context.busy.locked(),
+                        "Label": context.label,
+                        "TxnId": context.txn["id"],
+                        "LoadBytes": context.sent,
+                        "BeginTimestamp": int(context.created),
+                        "TransactionTimeoutSec": context.txn["timeout"],
+                        "IdleTransactionTimeoutSec": -1,
+                    }
+                ).body.decode()
+            )
         return Response(200, "".join(out))
 
     # ---- life
@@ -388,7 +469,9 @@ def prepared_timeout(headers):
 
 def _same(load, first):
     """max_filter_ratio counts on the first load only; all else must be identical."""
-    return load == first or load == type(load)(**{**first.__dict__, "max_filter_ratio": load.max_filter_ratio})
+    return load == first or load == type(load)(
+        **{**first.__dict__, "max_filter_ratio": load.max_filter_ratio}
+    )
 
 
 def _joined(results):
@@ -406,9 +489,11 @@ def check_quality(results, ratio):
     unselected = sum(r.unselected for r in results)
     pipeline.check_ratio(total, filtered, unselected, ratio)
     if total - filtered - unselected == 0:
-        raise LoadError("No partitions have data available for loading. If you are sure there may be no data to be "
-                        "loaded, you can use `ADMIN SET FRONTEND CONFIG ('empty_load_as_error' = 'false')` to ensure "
-                        "such load jobs can succeed: all partitions have no load data")  # fmt: skip
+        raise LoadError(
+            "No partitions have data available for loading. If you are sure there may be no data to be "
+            "loaded, you can use `ADMIN SET FRONTEND CONFIG ('empty_load_as_error' = 'false')` to ensure "
+            "such load jobs can succeed: all partitions have no load data"
+        )
 
 
 def _counts(results, length):
@@ -435,10 +520,17 @@ def _status(status, message, context=None, extra=()):
 def _closed(context, extra, started):
     elapsed = _ms(time.monotonic() - started)
     reply = {"Status": "OK", "Message": "", "TxnId": context.txn["id"], "Label": context.label}
-    return reply | extra | {
-        "LoadTimeMs": elapsed, "StreamLoadPlanTimeMs": 0, "ReceivedDataTimeMs": 0,
-        "WriteDataTimeMs": elapsed, "CommitAndPublishTimeMs": 0,
-    }  # fmt: skip
+    return (
+        reply
+        | extra
+        | {
+            "LoadTimeMs": elapsed,
+            "StreamLoadPlanTimeMs": 0,
+            "ReceivedDataTimeMs": 0,
+            "WriteDataTimeMs": elapsed,
+            "CommitAndPublishTimeMs": 0,
+        }
+    )
 
 
 def _plain(reply, status, message, started, extra=None):
@@ -449,14 +541,20 @@ def _plain(reply, status, message, started, extra=None):
         out["ExistingJobStatus"] = extra["ExistingJobStatus"]
     out["Message"] = message
     for name in (
-        "NumberTotalRows", "NumberLoadedRows", "NumberFilteredRows", "NumberUnselectedRows", "LoadBytes",
-        "LoadTimeMs", "BeginTxnTimeMs", "StreamLoadPlanTimeMs", "ReadDataTimeMs", "WriteDataTimeMs",
+        "NumberTotalRows",
+        "NumberLoadedRows",
+        "NumberFilteredRows",
+        "NumberUnselectedRows",
+        "LoadBytes",
+        "LoadTimeMs",
+        "BeginTxnTimeMs",
+        "StreamLoadPlanTimeMs",
+        "ReadDataTimeMs",
+        "WriteDataTimeMs",
         "CommitAndPublishTimeMs",
-    ):  # fmt: skip
+    ):
         out[name] = extra.get(name, 0)
     out["LoadTimeMs"] = _ms(time.monotonic() - started)
     if "ErrorURL" in extra:
         out["ErrorURL"] = extra["ErrorURL"]
     return out
-
-

@@ -103,9 +103,7 @@ class Table:
     @staticmethod
     def from_dict(values):
         values = dict(values)
-        values["columns"] = [
-            Column(**{**c, "type": Type(**c["type"])}) for c in values["columns"]
-        ]
+        values["columns"] = [Column(**{**c, "type": Type(**c["type"])}) for c in values["columns"]]
         if values["partition"]:
             values["partition"] = tuple(values["partition"])
         return Table(**values)
@@ -136,7 +134,9 @@ def make_type(name, args):
 def _sized(name, args, limit, default):
     length = int(args[0]) if args else default
     if not 1 <= length <= limit:
-        raise SqlError(f"Getting analyzing error. Detail message: {name} size must be <= {limit}: {length}.")
+        raise SqlError(
+            f"Getting analyzing error. Detail message: {name} size must be <= {limit}: {length}."
+        )
     return Type(name, length=length)
 
 
@@ -144,7 +144,7 @@ def _decimal(args):
     precision, scale = (int(args[0]) if args else 10), (int(args[1]) if len(args) > 1 else 0)
     if precision > 38:
         raise not_implemented("DECIMAL with more than 38 digits (DECIMAL256)")
-    if not 1 <= precision or not 0 <= scale <= precision:
+    if not precision >= 1 or not 0 <= scale <= precision:
         raise SqlError(
             "Getting analyzing error. Detail message: DECIMAL's scale should be between 0 and its "
             f"precision, and its precision between 1 and 38: {precision},{scale}."
@@ -218,7 +218,9 @@ def _default_keys(table):
         if column.type.name == "VARCHAR":
             break
     if not keys:
-        raise analyze_error("The olap table first column could not be float, double, json or varbinary")
+        raise analyze_error(
+            "The olap table first column could not be float, double, json or varbinary"
+        )
     table.keys = keys
 
 
@@ -247,13 +249,19 @@ def _check_aggregates(table):
                 )
             continue
         if not column.key and not column.aggregate:
-            raise analyze_error(f"AGG_KEYS table should specify aggregate type for non-key column[{column.name}]")
+            raise analyze_error(
+                f"AGG_KEYS table should specify aggregate type for non-key column[{column.name}]"
+            )
         if column.type.name == "VARBINARY":
-            raise analyze_error(f"VARBINARY column '{column.name}' is not allowed in an AGGREGATE KEY table")
+            raise analyze_error(
+                f"VARBINARY column '{column.name}' is not allowed in an AGGREGATE KEY table"
+            )
         if column.aggregate == "SUM" and not _is_number(column.type):
             raise analyze_error(f"Invalid aggregate function 'SUM' for '{column.name}'")
         if column.aggregate in ("MIN", "MAX") and column.type.name in ("JSON", "BOOLEAN"):
-            raise analyze_error(f"Invalid aggregate function '{column.aggregate}' for '{column.name}'")
+            raise analyze_error(
+                f"Invalid aggregate function '{column.aggregate}' for '{column.name}'"
+            )
 
 
 def _is_number(type_):
@@ -269,7 +277,9 @@ def _check_partition(table):
     if column.type.name not in ("DATE", "DATETIME"):
         raise analyze_error(f"Partition column '{column.name}' must be DATE or DATETIME")
     if table.model != DUPLICATE and not column.key:
-        raise analyze_error(f"The partition column could not be aggregated column: '{column.name}' must be a key")
+        raise analyze_error(
+            f"The partition column could not be aggregated column: '{column.name}' must be a key"
+        )
 
 
 def _check_distribution(table):
@@ -282,7 +292,9 @@ def _check_distribution(table):
             return
         raise analyze_error(f"Currently not support default distribution in {table.model[:3]}_KEYS")
     if not table.distribution and table.model != DUPLICATE:
-        raise analyze_error(f"Random distribution must be used in DUP_KEYS, not in {table.model} KEY")
+        raise analyze_error(
+            f"Random distribution must be used in DUP_KEYS, not in {table.model} KEY"
+        )
     for name in table.distribution:
         column = table.column(name)
         if column is None:
@@ -290,15 +302,27 @@ def _check_distribution(table):
         if table.model != DUPLICATE and not column.key:
             raise analyze_error(f"Distribution column[{name}] is not key column")
         if column.type.name in ("FLOAT", "DOUBLE", "JSON", "VARBINARY"):
-            raise analyze_error(f"{column.type.name} column can not be distribution column: '{name}'")
+            raise analyze_error(
+                f"{column.type.name} column can not be distribution column: '{name}'"
+            )
 
 
 KNOWN_PROPERTIES = (
-    "replication_num", "enable_persistent_index", "replicated_storage", "write_quorum",
-    "compression", "bucket_size", "fast_schema_evolution", "storage_medium",
-    "partition_live_number", "colocate_with", "bloom_filter_columns", "in_memory",
-    "storage_format", "datacache.enable",
-)  # fmt: skip
+    "replication_num",
+    "enable_persistent_index",
+    "replicated_storage",
+    "write_quorum",
+    "compression",
+    "bucket_size",
+    "fast_schema_evolution",
+    "storage_medium",
+    "partition_live_number",
+    "colocate_with",
+    "bloom_filter_columns",
+    "in_memory",
+    "storage_format",
+    "datacache.enable",
+)
 
 
 def _check_properties(table, alive_backends):

@@ -29,7 +29,12 @@ class Cluster:
         self.users = Users(options.users)
         self.backends = [Backend(self, n) for n in range(options.backends)]
         self.engine = Engine(options.data, len(self.backends))
-        self.txns = Manager(self.engine, options.label_keep_max_num, options.label_keep_max_second, options.max_running_txn)
+        self.txns = Manager(
+            self.engine,
+            options.label_keep_max_num,
+            options.label_keep_max_second,
+            options.max_running_txn,
+        )
         self.leader = Leader(self)
         self.frontends = [Frontend(self, leader=n == 0) for n in range(1 + options.followers)]
         self.pool = concurrent.futures.ThreadPoolExecutor(THREADS, "rockpool")
@@ -117,7 +122,9 @@ async def serve(options):
         write_port_file(options.port_file, cluster.ports())
     timer = asyncio.create_task(cluster.keep_time())
     try:
-        done, _ = await asyncio.wait([asyncio.create_task(stop.wait()), timer], return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(
+            [asyncio.create_task(stop.wait()), timer], return_when=asyncio.FIRST_COMPLETED
+        )
         for task in done:
             task.result()
     finally:

@@ -85,7 +85,9 @@ def _null_and_default(tokens, column):
         else:
             tokens.take("NULL")
         if is_null and not column.nullable:
-            raise catalog.analyze_error(f"Can not set null default value to non nullable column: {column.name}")
+            raise catalog.analyze_error(
+                f"Can not set null default value to non nullable column: {column.name}"
+            )
 
 
 def _default(tokens, column):
@@ -136,7 +138,9 @@ def _partition(tokens):
     tokens.expect("(")
     unit = tokens.string().lower()
     if unit not in UNITS:
-        raise catalog.analyze_error(f"Unsupported date_trunc format {unit}: use one of {', '.join(UNITS)}")
+        raise catalog.analyze_error(
+            f"Unsupported date_trunc format {unit}: use one of {', '.join(UNITS)}"
+        )
     tokens.expect(",")
     column = tokens.name()
     tokens.expect(")")
@@ -200,10 +204,18 @@ def _place(tokens):
 
 def _check_added(table, column):
     if table.column(column.name):
-        raise catalog.analyze_error(f"Can not add column which already exists in base table: {column.name}")
+        raise catalog.analyze_error(
+            f"Can not add column which already exists in base table: {column.name}"
+        )
     if table.model == catalog.AGGREGATE and not column.aggregate:
-        raise catalog.analyze_error(f"Please add aggregate function or KEY for column '{column.name}' of an AGG_KEYS table")
+        raise catalog.analyze_error(
+            f"Please add aggregate function or KEY for column '{column.name}' of an AGG_KEYS table"
+        )
     if table.model != catalog.AGGREGATE and column.aggregate:
-        raise catalog.analyze_error(f"Can not assign aggregation method on column in {table.model} data model table: {column.name}")
+        raise catalog.analyze_error(
+            f"Can not assign aggregation method on column in {table.model} data model table: {column.name}"
+        )
     if not column.nullable and column.default is None:
-        raise SqlError(f"Default value for column {column.name} is not specified: a new NOT NULL column needs one")
+        raise SqlError(
+            f"Default value for column {column.name} is not specified: a new NOT NULL column needs one"
+        )

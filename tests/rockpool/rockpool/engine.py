@@ -12,8 +12,8 @@ import threading
 import duckdb
 
 from rockpool import catalog
-from rockpool.sqlfront import MACROS
 from rockpool.errors import BAD_DB, DB_EXISTS, TABLE_EXISTS, UNKNOWN_TABLE, LoadError, SqlError
+from rockpool.sqlfront import MACROS
 
 META = """
 CREATE SCHEMA IF NOT EXISTS _meta;
@@ -41,7 +41,9 @@ class Engine:
         self.local = threading.local()
         options = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
         self.root = duckdb.connect(str(self.directory / "rockpool.duckdb"), config=options)
-        self.root.execute("SET GLOBAL TimeZone='UTC'; SET GLOBAL threads=2; SET GLOBAL error_on_division_by_zero=false;")
+        self.root.execute(
+            "SET GLOBAL TimeZone='UTC'; SET GLOBAL threads=2; SET GLOBAL error_on_division_by_zero=false;"
+        )
         self.root.execute(META)
         self.databases = {}
         self.tables = {}
@@ -68,7 +70,9 @@ class Engine:
         for (definition,) in cursor.execute("SELECT definition FROM _meta.tables").fetchall():
             table = catalog.Table.from_dict(json.loads(definition))
             self.tables[(table.database, table.name)] = table
-        for table_id, start in cursor.execute("SELECT table_id, start FROM _meta.partitions").fetchall():
+        for table_id, start in cursor.execute(
+            "SELECT table_id, start FROM _meta.partitions"
+        ).fetchall():
             self.partitions.setdefault(table_id, set()).add(start)
 
     # ---- catalog
@@ -86,7 +90,9 @@ class Engine:
             raise SqlError(f"Unknown database '{name}'", BAD_DB)
 
     def tables_of(self, database):
-        return sorted((t for (d, _), t in self.tables.items() if d == database), key=lambda t: t.name)
+        return sorted(
+            (t for (d, _), t in self.tables.items() if d == database), key=lambda t: t.name
+        )
 
     def create_database(self, name, if_not_exists):
         catalog.check_name("database", name)
@@ -135,7 +141,10 @@ class Engine:
                 return
             table.id = self.next_id()
             with self.transaction() as cursor:
-                cursor.execute("DELETE FROM _meta.tables WHERE database = ? AND json_extract_string(definition, '$.name') = ?", [table.database, table.name])
+                cursor.execute(
+                    "DELETE FROM _meta.tables WHERE database = ? AND json_extract_string(definition, '$.name') = ?",
+                    [table.database, table.name],
+                )
                 cursor.execute(f"CREATE OR REPLACE VIEW {self.relation(table)} AS {translated}")
                 self._insert_definition(cursor, table)
             self.tables[(table.database, table.name)] = table
@@ -144,7 +153,9 @@ class Engine:
         found = self.tables.get((table.database, table.name))
         if found is None:
             if table.name.lower() in {t.name.lower() for t in self.tables_of(table.database)}:
-                raise SqlError(f"rockpool cannot hold two tables that differ in case only: '{table.name}'")
+                raise SqlError(
+                    f"rockpool cannot hold two tables that differ in case only: '{table.name}'"
+                )
             return False
         if not if_not_exists:
             raise SqlError(f"Table '{table.name}' already exists", TABLE_EXISTS)
@@ -238,7 +249,9 @@ class Engine:
                 )
             if new:
                 with self.transaction() as cursor:
-                    cursor.executemany("INSERT INTO _meta.partitions VALUES (?, ?)", [[table.id, s] for s in new])
+                    cursor.executemany(
+                        "INSERT INTO _meta.partitions VALUES (?, ?)", [[table.id, s] for s in new]
+                    )
                 known.update(new)
 
     def apply(self, cursor, delta):
@@ -262,7 +275,9 @@ class Engine:
             f"CAST({quote(c.name)} AS {c.type.duckdb()})" if c.name in have else default_sql(c)
             for c in table.columns
         )
-        cursor.execute(f"INSERT INTO _data.t{table.id} ({names}) SELECT {values} FROM {source} {where}")
+        cursor.execute(
+            f"INSERT INTO _data.t{table.id} ({names}) SELECT {values} FROM {source} {where}"
+        )
 
     def _upsert(self, cursor, table, delta):
         """The last row of a key wins; with a merge condition the greatest one, stored rows included."""
@@ -272,7 +287,9 @@ class Engine:
         if condition:
             kind = table.column(condition).type.duckdb()
             order = f"CAST({quote(condition)} AS {kind}) DESC NULLS LAST, " + order
-        typed = ", ".join(f"CAST({quote(k)} AS {table.column(k).type.duckdb()}) AS {quote(k)}" for k in table.keys)
+        typed = ", ".join(
+            f"CAST({quote(k)} AS {table.column(k).type.duckdb()}) AS {quote(k)}" for k in table.keys
+        )
         cursor.execute(
             f"CREATE OR REPLACE TEMP TABLE latest AS SELECT * REPLACE ({typed}) FROM delta "
             f"QUALIFY row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY {order}) = 1"
@@ -290,7 +307,12 @@ class Engine:
     # ---- transactions
 
     def read_txns(self):
-        return [json.loads(r) for (r,) in self.cursor().execute("SELECT record FROM _meta.txns ORDER BY id").fetchall()]
+        return [
+            json.loads(r)
+            for (r,) in self.cursor()
+            .execute("SELECT record FROM _meta.txns ORDER BY id")
+            .fetchall()
+        ]
 
     def write_txn(self, record, deltas=()):
         """Stores the transaction's record and, in the same commit, the rows it makes visible."""
@@ -298,7 +320,9 @@ class Engine:
             for delta in deltas:
                 self.apply(cursor, delta)
             cursor.execute("DELETE FROM _meta.txns WHERE id = ?", [record["id"]])
-            cursor.execute("INSERT INTO _meta.txns VALUES (?, ?)", [record["id"], json.dumps(record)])
+            cursor.execute(
+                "INSERT INTO _meta.txns VALUES (?, ?)", [record["id"], json.dumps(record)]
+            )
 
     def forget_txns(self, ids):
         with self.lock, self.transaction() as cursor:

@@ -95,16 +95,40 @@ class Frontend:
 
     async def handle(self, request):
         parts = request.parts()
-        if request.method == "PUT" and len(parts) == 4 and parts[0] == "api" and parts[3] == "_stream_load":
+        if (
+            request.method == "PUT"
+            and len(parts) == 4
+            and parts[0] == "api"
+            and parts[3] == "_stream_load"
+        ):
             return self._stream_load(request, parts[1], parts[2])
-        if request.method in ("POST", "PUT") and parts[:2] == ["api", "transaction"] and len(parts) == 3:
-            if parts[2] in OPS:
-                return await self._transaction(request, parts[2])
-        if request.method == "GET" and len(parts) == 3 and parts[0] == "api" and parts[2] == "get_load_state":
+        if (
+            request.method in ("POST", "PUT")
+            and parts[:2] == ["api", "transaction"]
+            and len(parts) == 3
+            and parts[2] in OPS
+        ):
+            return await self._transaction(request, parts[2])
+        if (
+            request.method == "GET"
+            and len(parts) == 3
+            and parts[0] == "api"
+            and parts[2] == "get_load_state"
+        ):
             return await self._with_user(request, self._load_state, parts[1])
-        if request.method == "GET" and len(parts) == 3 and parts[0] == "api" and parts[2] == "_load_info":
+        if (
+            request.method == "GET"
+            and len(parts) == 3
+            and parts[0] == "api"
+            and parts[2] == "_load_info"
+        ):
             return shape_a("rockpool does not implement _load_info (broker load jobs)")
-        if request.method == "POST" and len(parts) == 4 and parts[0] == "api" and parts[3] == "_cancel":
+        if (
+            request.method == "POST"
+            and len(parts) == 4
+            and parts[0] == "api"
+            and parts[3] == "_cancel"
+        ):
             return await self._with_user(request, self._cancel, parts[1])
         if request.method == "POST":
             await self._skip_body(request)
@@ -126,7 +150,9 @@ class Frontend:
     def _denied(self, request, message=None):
         credentials = parse_basic(request.headers.get("authorization"))
         name = credentials[0] if credentials else ""
-        text = message or (f"Access denied for {name}@127.0.0.1" if name else "Need auth information.")
+        text = message or (
+            f"Access denied for {name}@127.0.0.1" if name else "Need auth information."
+        )
         return shape_a(text, 401, [("WWW-Authenticate", 'Basic realm=""')])
 
     async def _with_user(self, request, function, database):
@@ -167,9 +193,19 @@ class Frontend:
         if database not in self.cluster.engine.databases:
             return shape_a(f"unknown database, database={database}")
         state, reason = self.cluster.txns.state(database, label)
-        return Response(200, json.dumps({
-            "state": state, "reason": reason, "status": "OK", "code": "0", "msg": "Success", "message": "OK",
-        }))  # fmt: skip
+        return Response(
+            200,
+            json.dumps(
+                {
+                    "state": state,
+                    "reason": reason,
+                    "status": "OK",
+                    "code": "0",
+                    "msg": "Success",
+                    "message": "OK",
+                }
+            ),
+        )
 
     def _cancel(self, request, database):
         label = request.query.get("label", "")
@@ -184,7 +220,9 @@ class Frontend:
             self.cluster.txns.abort(txn, "User cancel")
         except LoadError as error:
             return shape_a(error.message)
-        return Response(200, json.dumps({"status": "OK", "code": "0", "msg": "Success", "message": "OK"}))
+        return Response(
+            200, json.dumps({"status": "OK", "code": "0", "msg": "Success", "message": "OK"})
+        )
 
     # ---- transactions
 
@@ -265,7 +303,9 @@ class Frontend:
             self.cluster.txns.commit_prepared(txn)
             return shape_b("OK", "", TxnId=txn["id"], Label=label)
         if txn["state"] == "ABORTED":
-            raise Refused(f"Can not commit ABORTED transaction {txn['id']}, abort reason: {txn['reason']}")
+            raise Refused(
+                f"Can not commit ABORTED transaction {txn['id']}, abort reason: {txn['reason']}"
+            )
         return _already(txn, "committed")
 
     def _single_rollback(self, request, database, label, user):
@@ -298,13 +338,16 @@ class Frontend:
             if task is not None and task.state != "CANCELLED":
                 number = task.txn["id"] if task.txn else 0
                 return shape_b(
-                    "LABEL_ALREADY_EXISTS", f"Transaction already started with label [{label}], txnId: {number}",
+                    "LABEL_ALREADY_EXISTS",
+                    f"Transaction already started with label [{label}], txnId: {number}",
                     ExistingJobStatus=task.state,
-                )  # fmt: skip
+                )
             try:
                 self.cluster.txns.check_label(database, label)
             except LabelUsed as used:
-                return shape_b("LABEL_ALREADY_EXISTS", used.message, ExistingJobStatus=used.txn["state"])
+                return shape_b(
+                    "LABEL_ALREADY_EXISTS", used.message, ExistingJobStatus=used.txn["state"]
+                )
             seconds = params.timeout(request.headers, MULTI_TIMEOUT)
             leader.tasks[label] = MultiTask(label, database, seconds)
         return shape_b("OK", "")
@@ -325,7 +368,12 @@ class Frontend:
             if task.txn is None:
                 try:
                     task.txn = self.cluster.txns.begin(
-                        database, label, [table], "MULTI_STATEMENT_STREAMING", "FE: 127.0.0.1", task.timeout
+                        database,
+                        label,
+                        [table],
+                        "MULTI_STATEMENT_STREAMING",
+                        "FE: 127.0.0.1",
+                        task.timeout,
                     )
                 except LabelUsed as used:
                     raise Refused(used.message) from None
@@ -337,7 +385,10 @@ class Frontend:
                 task.backends[table] = backend
                 backend.contexts[(label, table)] = context
             if context.busy.locked():
-                return shape_b("TXN_IN_PROCESSING", f"Transaction in processing, please retry later, table: {table}")
+                return shape_b(
+                    "TXN_IN_PROCESSING",
+                    f"Transaction in processing, please retry later, table: {table}",
+                )
             return self._redirect(request, task.backends[table].port)
 
     def _multi_prepare(self, request, database, label, user):
@@ -352,7 +403,9 @@ class Frontend:
             if task.state == "COMMITED":
                 return _already(task.txn or {"id": 0, "label": label}, "committed")
             if task.state == "CANCELLED":
-                raise Refused(f"Can not commit CANCELLED transaction {task.txn['id'] if task.txn else 0}")
+                raise Refused(
+                    f"Can not commit CANCELLED transaction {task.txn['id'] if task.txn else 0}"
+                )
             return self._commit_task(task)
         finally:
             task.lock.release()
@@ -372,7 +425,9 @@ class Frontend:
                 total += sum(r.loaded for r in results)
             if task.txn is not None:
                 task.txn["tables"] = sorted(task.contexts)
-                self.cluster.txns.commit(task.txn, deltas, {"NumberLoadedRows": total, "NumberTotalRows": total})
+                self.cluster.txns.commit(
+                    task.txn, deltas, {"NumberLoadedRows": total, "NumberTotalRows": total}
+                )
         except (LoadError, SqlError) as error:
             self.cluster.leader.cancel(task, error.message)
             raise

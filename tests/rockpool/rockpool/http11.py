@@ -119,15 +119,10 @@ class Connection:
         """True if the request was read to its end and the connection may be used again."""
         if self.h11.their_state is h11.DONE and self.h11.our_state is h11.DONE:
             return True
-        if self.h11.their_state is h11.SEND_BODY and not self.h11.they_are_waiting_for_100_continue:
-            if self.h11.our_state is h11.DONE:
-                event = await asyncio.wait_for(self._event_or_none(), 0.05)
-                if isinstance(event, h11.EndOfMessage):
-                    return self.h11.our_state is h11.DONE
+        if self.h11.their_state is h11.SEND_BODY and self.h11.our_state is h11.DONE:
+            waiting = self.h11.they_are_waiting_for_100_continue
+            return not waiting and isinstance(self.h11.next_event(), h11.EndOfMessage)
         return False
-
-    async def _event_or_none(self):
-        return self.h11.next_event()
 
     async def read_body(self):
         chunks, received = [], 0
@@ -150,7 +145,10 @@ class Connection:
         raise Disconnected(b"".join(chunks))
 
     async def _send(self, response):
-        headers = [("Content-Type", response.content_type), ("Content-Length", str(len(response.body)))]
+        headers = [
+            ("Content-Type", response.content_type),
+            ("Content-Length", str(len(response.body))),
+        ]
         headers += response.headers
         if response.close:
             headers.append(("Connection", "close"))

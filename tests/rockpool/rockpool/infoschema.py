@@ -12,13 +12,26 @@ TEXT, INT = pyarrow.string(), pyarrow.int64()
 TIME = pyarrow.timestamp("us")
 MODEL_KEYS = {"DUPLICATE": "DUP", "AGGREGATE": "AGG", "UNIQUE": "UNI", "PRIMARY": "PRI"}
 MODEL_NAMES = {
-    "DUPLICATE": "DUP_KEYS", "AGGREGATE": "AGG_KEYS", "UNIQUE": "UNIQUE_KEYS", "PRIMARY": "PRIMARY_KEYS",
-}  # fmt: skip
-LOAD_STATES = {"PREPARE": "LOADING", "PREPARED": "PREPARED", "COMMITTED": "COMMITED", "VISIBLE": "FINISHED", "ABORTED": "CANCELLED"}
+    "DUPLICATE": "DUP_KEYS",
+    "AGGREGATE": "AGG_KEYS",
+    "UNIQUE": "UNIQUE_KEYS",
+    "PRIMARY": "PRIMARY_KEYS",
+}
+LOAD_STATES = {
+    "PREPARE": "LOADING",
+    "PREPARED": "PREPARED",
+    "COMMITTED": "COMMITED",
+    "VISIBLE": "FINISHED",
+    "ABORTED": "CANCELLED",
+}
 
 
 def moment(seconds):
-    return None if seconds is None else datetime.datetime.fromtimestamp(seconds, datetime.UTC).replace(tzinfo=None)
+    return (
+        None
+        if seconds is None
+        else datetime.datetime.fromtimestamp(seconds, datetime.UTC).replace(tzinfo=None)
+    )
 
 
 def data_type(kind):
@@ -27,9 +40,13 @@ def data_type(kind):
 
 def column_type(kind):
     special = {
-        "BOOLEAN": "tinyint(1)", "LARGEINT": "bigint(20) unsigned", "TINYINT": "tinyint(4)",
-        "SMALLINT": "smallint(6)", "INT": "int(11)", "BIGINT": "bigint(20)",
-    }  # fmt: skip
+        "BOOLEAN": "tinyint(1)",
+        "LARGEINT": "bigint(20) unsigned",
+        "TINYINT": "tinyint(4)",
+        "SMALLINT": "smallint(6)",
+        "INT": "int(11)",
+        "BIGINT": "bigint(20)",
+    }
     return special.get(kind.name, kind.sql().lower())
 
 
@@ -37,7 +54,15 @@ def digits(kind):
     """NUMERIC_PRECISION and NUMERIC_SCALE."""
     if kind.name == "DECIMAL":
         return kind.precision, kind.scale
-    known = {"TINYINT": 3, "SMALLINT": 5, "INT": 10, "BIGINT": 19, "LARGEINT": 39, "FLOAT": 7, "DOUBLE": 15}
+    known = {
+        "TINYINT": 3,
+        "SMALLINT": 5,
+        "INT": 10,
+        "BIGINT": 19,
+        "LARGEINT": 39,
+        "FLOAT": 7,
+        "DOUBLE": 15,
+    }
     return known.get(kind.name), 0 if kind.name in catalog.INTEGERS else None
 
 
@@ -50,82 +75,184 @@ def column_size(kind):
 
 def columns(cluster):
     names = [
-        ("TABLE_CATALOG", TEXT), ("TABLE_SCHEMA", TEXT), ("TABLE_NAME", TEXT), ("COLUMN_NAME", TEXT),
-        ("ORDINAL_POSITION", INT), ("COLUMN_DEFAULT", TEXT), ("IS_NULLABLE", TEXT), ("DATA_TYPE", TEXT),
-        ("CHARACTER_MAXIMUM_LENGTH", INT), ("CHARACTER_OCTET_LENGTH", INT), ("NUMERIC_PRECISION", INT),
-        ("NUMERIC_SCALE", INT), ("DATETIME_PRECISION", INT), ("CHARACTER_SET_NAME", TEXT), ("COLLATION_NAME", TEXT),
-        ("COLUMN_TYPE", TEXT), ("COLUMN_KEY", TEXT), ("EXTRA", TEXT), ("PRIVILEGES", TEXT), ("COLUMN_COMMENT", TEXT),
-        ("COLUMN_SIZE", INT), ("DECIMAL_DIGITS", INT), ("GENERATION_EXPRESSION", TEXT), ("SRS_ID", INT),
-    ]  # fmt: skip
+        ("TABLE_CATALOG", TEXT),
+        ("TABLE_SCHEMA", TEXT),
+        ("TABLE_NAME", TEXT),
+        ("COLUMN_NAME", TEXT),
+        ("ORDINAL_POSITION", INT),
+        ("COLUMN_DEFAULT", TEXT),
+        ("IS_NULLABLE", TEXT),
+        ("DATA_TYPE", TEXT),
+        ("CHARACTER_MAXIMUM_LENGTH", INT),
+        ("CHARACTER_OCTET_LENGTH", INT),
+        ("NUMERIC_PRECISION", INT),
+        ("NUMERIC_SCALE", INT),
+        ("DATETIME_PRECISION", INT),
+        ("CHARACTER_SET_NAME", TEXT),
+        ("COLLATION_NAME", TEXT),
+        ("COLUMN_TYPE", TEXT),
+        ("COLUMN_KEY", TEXT),
+        ("EXTRA", TEXT),
+        ("PRIVILEGES", TEXT),
+        ("COLUMN_COMMENT", TEXT),
+        ("COLUMN_SIZE", INT),
+        ("DECIMAL_DIGITS", INT),
+        ("GENERATION_EXPRESSION", TEXT),
+        ("SRS_ID", INT),
+    ]
     rows = []
     for table in cluster.engine.tables.values():
         for position, column in enumerate(table.columns, 1):
             kind = column.type
             precision, scale = digits(kind)
             length = kind.length if kind.name in catalog.STRINGS else None
-            rows.append((
-                "def", table.database, table.name, column.name, position, column.default,
-                "YES" if column.nullable else "NO", data_type(kind), length, length, precision, scale, None,
-                "utf8" if length else None, "utf8_general_ci" if length else None, column_type(kind),
-                MODEL_KEYS[table.model] if column.key else "", column.aggregate or "", "", column.comment,
-                column_size(kind), scale, None, None,
-            ))  # fmt: skip
+            rows.append(
+                (
+                    "def",
+                    table.database,
+                    table.name,
+                    column.name,
+                    position,
+                    column.default,
+                    "YES" if column.nullable else "NO",
+                    data_type(kind),
+                    length,
+                    length,
+                    precision,
+                    scale,
+                    None,
+                    "utf8" if length else None,
+                    "utf8_general_ci" if length else None,
+                    column_type(kind),
+                    MODEL_KEYS[table.model] if column.key else "",
+                    column.aggregate or "",
+                    "",
+                    column.comment,
+                    column_size(kind),
+                    scale,
+                    None,
+                    None,
+                )
+            )
     return names, rows
 
 
 def tables(cluster):
     names = [
-        ("TABLE_CATALOG", TEXT), ("TABLE_SCHEMA", TEXT), ("TABLE_NAME", TEXT), ("TABLE_TYPE", TEXT), ("ENGINE", TEXT),
-        ("VERSION", INT), ("ROW_FORMAT", TEXT), ("TABLE_ROWS", INT), ("AVG_ROW_LENGTH", INT), ("DATA_LENGTH", INT),
-        ("MAX_DATA_LENGTH", INT), ("INDEX_LENGTH", INT), ("DATA_FREE", INT), ("AUTO_INCREMENT", INT),
-        ("CREATE_TIME", TIME), ("UPDATE_TIME", TIME), ("CHECK_TIME", TIME), ("TABLE_COLLATION", TEXT),
-        ("CHECKSUM", INT), ("CREATE_OPTIONS", TEXT), ("TABLE_COMMENT", TEXT),
-    ]  # fmt: skip
+        ("TABLE_CATALOG", TEXT),
+        ("TABLE_SCHEMA", TEXT),
+        ("TABLE_NAME", TEXT),
+        ("TABLE_TYPE", TEXT),
+        ("ENGINE", TEXT),
+        ("VERSION", INT),
+        ("ROW_FORMAT", TEXT),
+        ("TABLE_ROWS", INT),
+        ("AVG_ROW_LENGTH", INT),
+        ("DATA_LENGTH", INT),
+        ("MAX_DATA_LENGTH", INT),
+        ("INDEX_LENGTH", INT),
+        ("DATA_FREE", INT),
+        ("AUTO_INCREMENT", INT),
+        ("CREATE_TIME", TIME),
+        ("UPDATE_TIME", TIME),
+        ("CHECK_TIME", TIME),
+        ("TABLE_COLLATION", TEXT),
+        ("CHECKSUM", INT),
+        ("CREATE_OPTIONS", TEXT),
+        ("TABLE_COMMENT", TEXT),
+    ]
     rows = []
     cursor = cluster.engine.cursor()
     for table in cluster.engine.tables.values():
         count = None
         if table.view is None:
             count = cursor.execute(f"SELECT count(*) FROM _data.t{table.id}").fetchall()[0][0]
-        rows.append((
-            "def", table.database, table.name, "VIEW" if table.view else "BASE TABLE",
-            "" if table.view else "StarRocks", None, "NULL", count, 0, 0, None, None, None, None, None, None, None,
-            "utf8_general_ci", None, "", table.comment,
-        ))  # fmt: skip
+        rows.append(
+            (
+                "def",
+                table.database,
+                table.name,
+                "VIEW" if table.view else "BASE TABLE",
+                "" if table.view else "StarRocks",
+                None,
+                "NULL",
+                count,
+                0,
+                0,
+                None,
+                None,
+                None,
+                None,
+                None,
+                None,
+                None,
+                "utf8_general_ci",
+                None,
+                "",
+                table.comment,
+            )
+        )
     return names, rows
 
 
 def schemata(cluster):
     names = [
-        ("CATALOG_NAME", TEXT), ("SCHEMA_NAME", TEXT), ("DEFAULT_CHARACTER_SET_NAME", TEXT),
-        ("DEFAULT_COLLATION_NAME", TEXT), ("SQL_PATH", TEXT),
-    ]  # fmt: skip
+        ("CATALOG_NAME", TEXT),
+        ("SCHEMA_NAME", TEXT),
+        ("DEFAULT_CHARACTER_SET_NAME", TEXT),
+        ("DEFAULT_COLLATION_NAME", TEXT),
+        ("SQL_PATH", TEXT),
+    ]
     found = sorted([*cluster.engine.databases, "information_schema"])
     return names, [("def", name, "utf8", "utf8_general_ci", None) for name in found]
 
 
 def views(cluster):
-    names = [("TABLE_CATALOG", TEXT), ("TABLE_SCHEMA", TEXT), ("TABLE_NAME", TEXT), ("VIEW_DEFINITION", TEXT)]
+    names = [
+        ("TABLE_CATALOG", TEXT),
+        ("TABLE_SCHEMA", TEXT),
+        ("TABLE_NAME", TEXT),
+        ("VIEW_DEFINITION", TEXT),
+    ]
     found = [t for t in cluster.engine.tables.values() if t.view]
     return names, [("def", t.database, t.name, t.view) for t in found]
 
 
 def tables_config(cluster):
-    names = [(n, TEXT) for n in (
-        "TABLE_SCHEMA", "TABLE_NAME", "TABLE_ENGINE", "TABLE_MODEL", "PRIMARY_KEY", "PARTITION_KEY", "DISTRIBUTE_KEY",
-        "DISTRIBUTE_TYPE",
-    )] + [("DISTRIBUTE_BUCKET", INT), ("SORT_KEY", TEXT), ("PROPERTIES", TEXT), ("TABLE_ID", INT)]  # fmt: skip
+    names = [
+        (n, TEXT)
+        for n in (
+            "TABLE_SCHEMA",
+            "TABLE_NAME",
+            "TABLE_ENGINE",
+            "TABLE_MODEL",
+            "PRIMARY_KEY",
+            "PARTITION_KEY",
+            "DISTRIBUTE_KEY",
+            "DISTRIBUTE_TYPE",
+        )
+    ] + [("DISTRIBUTE_BUCKET", INT), ("SORT_KEY", TEXT), ("PROPERTIES", TEXT), ("TABLE_ID", INT)]
     rows = []
     for table in cluster.engine.tables.values():
         if table.view is not None:
             continue
         properties = ",".join(f'"{k}":"{v}"' for k, v in sorted(table.properties.items()))
-        rows.append((
-            table.database, table.name, "OLAP", MODEL_NAMES[table.model], _names(table.keys),
-            f"`{table.partition[1]}`" if table.partition else "", _names(table.distribution),
-            "HASH" if table.distribution else "RANDOM", table.buckets, _names(table.order_by or table.keys),
-            "{" + properties + "}", table.id,
-        ))  # fmt: skip
+        rows.append(
+            (
+                table.database,
+                table.name,
+                "OLAP",
+                MODEL_NAMES[table.model],
+                _names(table.keys),
+                f"`{table.partition[1]}`" if table.partition else "",
+                _names(table.distribution),
+                "HASH" if table.distribution else "RANDOM",
+                table.buckets,
+                _names(table.order_by or table.keys),
+                "{" + properties + "}",
+                table.id,
+            )
+        )
     return names, rows
 
 
@@ -135,59 +262,143 @@ def _names(names):
 
 def loads(cluster):
     names = [
-        ("ID", INT), ("LABEL", TEXT), ("PROFILE_ID", TEXT), ("DB_NAME", TEXT), ("TABLE_NAME", TEXT), ("USER", TEXT),
-        ("WAREHOUSE", TEXT), ("STATE", TEXT), ("PROGRESS", TEXT), ("TYPE", TEXT), ("PRIORITY", TEXT),
-        ("SCAN_ROWS", INT), ("SCAN_BYTES", INT), ("FILTERED_ROWS", INT), ("UNSELECTED_ROWS", INT), ("SINK_ROWS", INT),
-        ("RUNTIME_DETAILS", TEXT), ("CREATE_TIME", TIME), ("LOAD_START_TIME", TIME), ("LOAD_COMMIT_TIME", TIME),
-        ("LOAD_FINISH_TIME", TIME), ("PROPERTIES", TEXT), ("ERROR_MSG", TEXT), ("TRACKING_SQL", TEXT),
-        ("REJECTED_RECORD_PATH", TEXT), ("JOB_ID", INT),
-    ]  # fmt: skip
+        ("ID", INT),
+        ("LABEL", TEXT),
+        ("PROFILE_ID", TEXT),
+        ("DB_NAME", TEXT),
+        ("TABLE_NAME", TEXT),
+        ("USER", TEXT),
+        ("WAREHOUSE", TEXT),
+        ("STATE", TEXT),
+        ("PROGRESS", TEXT),
+        ("TYPE", TEXT),
+        ("PRIORITY", TEXT),
+        ("SCAN_ROWS", INT),
+        ("SCAN_BYTES", INT),
+        ("FILTERED_ROWS", INT),
+        ("UNSELECTED_ROWS", INT),
+        ("SINK_ROWS", INT),
+        ("RUNTIME_DETAILS", TEXT),
+        ("CREATE_TIME", TIME),
+        ("LOAD_START_TIME", TIME),
+        ("LOAD_COMMIT_TIME", TIME),
+        ("LOAD_FINISH_TIME", TIME),
+        ("PROPERTIES", TEXT),
+        ("ERROR_MSG", TEXT),
+        ("TRACKING_SQL", TEXT),
+        ("REJECTED_RECORD_PATH", TEXT),
+        ("JOB_ID", INT),
+    ]
     rows = []
     for txn in list(cluster.txns.txns.values()):
         stats = txn["stats"]
-        rows.append((
-            txn["id"], txn["label"], None, txn["database"], ",".join(txn["tables"]), "", "default_warehouse",
-            LOAD_STATES[txn["state"]], "", "STREAM_LOAD", "NORMAL", stats.get("NumberTotalRows", 0),
-            stats.get("LoadBytes", 0), stats.get("NumberFilteredRows", 0), stats.get("NumberUnselectedRows", 0),
-            stats.get("NumberLoadedRows", 0), "{}", moment(txn["begin"]), moment(txn["begin"]), moment(txn["commit"]),
-            moment(txn["finish"]), "{}", txn["reason"] or None, None, None, txn["id"],
-        ))  # fmt: skip
+        rows.append(
+            (
+                txn["id"],
+                txn["label"],
+                None,
+                txn["database"],
+                ",".join(txn["tables"]),
+                "",
+                "default_warehouse",
+                LOAD_STATES[txn["state"]],
+                "",
+                "STREAM_LOAD",
+                "NORMAL",
+                stats.get("NumberTotalRows", 0),
+                stats.get("LoadBytes", 0),
+                stats.get("NumberFilteredRows", 0),
+                stats.get("NumberUnselectedRows", 0),
+                stats.get("NumberLoadedRows", 0),
+                "{}",
+                moment(txn["begin"]),
+                moment(txn["begin"]),
+                moment(txn["commit"]),
+                moment(txn["finish"]),
+                "{}",
+                txn["reason"] or None,
+                None,
+                None,
+                txn["id"],
+            )
+        )
     return names, rows
 
 
 TABLES = {
-    "columns": columns, "tables": tables, "schemata": schemata, "views": views, "tables_config": tables_config,
+    "columns": columns,
+    "tables": tables,
+    "schemata": schemata,
+    "views": views,
+    "tables_config": tables_config,
     "loads": loads,
-}  # fmt: skip
+}
 
 
 def relation(name, cluster):
     """The Arrow table of information_schema.<name>."""
     function = TABLES.get(name)
     if function is None:
-        raise SqlError(f"Unknown table 'information_schema.{name}' (or rockpool does not implement it)", UNKNOWN_TABLE)
+        raise SqlError(
+            f"Unknown table 'information_schema.{name}' (or rockpool does not implement it)",
+            UNKNOWN_TABLE,
+        )
     return arrow(*function(cluster))
 
 
 def arrow(names, rows):
     arrays = list(zip(*rows)) if rows else [()] * len(names)
-    return pyarrow.table([pyarrow.array(a, t) for a, (_, t) in zip(arrays, names)], names=[n for n, _ in names])
+    return pyarrow.table(
+        [pyarrow.array(a, t) for a, (_, t) in zip(arrays, names)], names=[n for n, _ in names]
+    )
 
 
 def partitions(cluster, table):
     """SHOW PARTITIONS: the automatic partitions with their row counts."""
     names = (
-        "PartitionId", "PartitionName", "VisibleVersion", "VisibleVersionTime", "VisibleVersionHash", "State",
-        "PartitionKey", "Range", "DistributionKey", "Buckets", "ReplicationNum", "StorageMedium", "CooldownTime",
-        "LastConsistencyCheckTime", "DataSize", "IsInMemory", "RowCount",
-    )  # fmt: skip
+        "PartitionId",
+        "PartitionName",
+        "VisibleVersion",
+        "VisibleVersionTime",
+        "VisibleVersionHash",
+        "State",
+        "PartitionKey",
+        "Range",
+        "DistributionKey",
+        "Buckets",
+        "ReplicationNum",
+        "StorageMedium",
+        "CooldownTime",
+        "LastConsistencyCheckTime",
+        "DataSize",
+        "IsInMemory",
+        "RowCount",
+    )
     keys = ", ".join(table.distribution) or "ALL KEY"
     common = ("NORMAL",)
     tail = ("SSD", "9999-12-31 23:59:59", None, "0B", "false")
     replicas = table.properties["replication_num"]
     if not table.partition:
-        count = cluster.engine.cursor().execute(f"SELECT count(*) FROM _data.t{table.id}").fetchall()[0][0]
-        row = (table.id, table.name, 1, None, 0, *common, "", "", keys, table.buckets, replicas, *tail, count)
+        count = (
+            cluster.engine.cursor()
+            .execute(f"SELECT count(*) FROM _data.t{table.id}")
+            .fetchall()[0][0]
+        )
+        row = (
+            table.id,
+            table.name,
+            1,
+            None,
+            0,
+            *common,
+            "",
+            "",
+            keys,
+            table.buckets,
+            replicas,
+            *tail,
+            count,
+        )
         return names, [row]
     unit, column = table.partition
     counts = dict(
@@ -199,10 +410,23 @@ def partitions(cluster, table):
     )
     rows = []
     for number, start in enumerate(sorted(cluster.engine.partitions.get(table.id, ()))):
-        rows.append((
-            table.id * 1000 + number, partition_name(unit, start), 2, None, 0, *common, column, _range(table, unit, start),
-            keys, table.buckets, replicas, *tail, counts.get(start, 0),
-        ))  # fmt: skip
+        rows.append(
+            (
+                table.id * 1000 + number,
+                partition_name(unit, start),
+                2,
+                None,
+                0,
+                *common,
+                column,
+                _range(table, unit, start),
+                keys,
+                table.buckets,
+                replicas,
+                *tail,
+                counts.get(start, 0),
+            )
+        )
     return names, rows
 
 
@@ -213,7 +437,9 @@ def partition_name(unit, start):
 def _range(table, unit, start):
     end = next_start(unit, start)
     kind = table.column(table.partition[1]).type.name
-    shown = [v.strftime("%Y-%m-%d" if kind == "DATE" else "%Y-%m-%d %H:%M:%S") for v in (start, end)]
+    shown = [
+        v.strftime("%Y-%m-%d" if kind == "DATE" else "%Y-%m-%d %H:%M:%S") for v in (start, end)
+    ]
     return f"[types: [{kind}]; keys: [{shown[0]}]; ..types: [{kind}]; keys: [{shown[1]}]; )"
 
 
@@ -238,7 +464,11 @@ def create_table(table):
         out += f'COMMENT "{table.comment}"\n'
     if table.partition:
         out += f"PARTITION BY date_trunc('{table.partition[0]}', {table.partition[1]})\n"
-    out += f"DISTRIBUTED BY HASH({_names(table.distribution)})" if table.distribution else "DISTRIBUTED BY RANDOM"
+    out += (
+        f"DISTRIBUTED BY HASH({_names(table.distribution)})"
+        if table.distribution
+        else "DISTRIBUTED BY RANDOM"
+    )
     out += f" BUCKETS {table.buckets}\n" if table.buckets else "\n"
     if table.order_by:
         out += f"ORDER BY({_names(table.order_by)})\n"
@@ -248,7 +478,13 @@ def create_table(table):
 
 
 def _column_sql(column):
-    types = {"TINYINT": "tinyint(4)", "SMALLINT": "smallint(6)", "INT": "int(11)", "BIGINT": "bigint(20)", "LARGEINT": "largeint(40)"}
+    types = {
+        "TINYINT": "tinyint(4)",
+        "SMALLINT": "smallint(6)",
+        "INT": "int(11)",
+        "BIGINT": "bigint(20)",
+        "LARGEINT": "largeint(40)",
+    }
     kind = types.get(column.type.name)
     if kind is None:
         kind = column.type.sql().lower().replace(",", ", ")
@@ -268,9 +504,13 @@ def describe(table):
     names = ("Field", "Type", "Null", "Key", "Default", "Extra")
     rows = [
         (
-            c.name, "boolean" if c.type.name == "BOOLEAN" else c.type.sql().lower(), "YES" if c.nullable else "NO",
-            "true" if c.key else "false", c.default, c.aggregate or "",
+            c.name,
+            "boolean" if c.type.name == "BOOLEAN" else c.type.sql().lower(),
+            "YES" if c.nullable else "NO",
+            "true" if c.key else "false",
+            c.default,
+            c.aggregate or "",
         )
         for c in table.columns
-    ]  # fmt: skip
+    ]
     return names, rows

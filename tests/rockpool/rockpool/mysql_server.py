@@ -63,7 +63,12 @@ class Mimic(BaseSession):
         if result is None:
             return None
         columns = [
-            ResultColumn(c.name, c.type, CharacterSet.binary if c.binary else CharacterSet.utf8mb4, text_encoder=_raw)
+            ResultColumn(
+                c.name,
+                c.type,
+                CharacterSet.binary if c.binary else CharacterSet.utf8mb4,
+                text_encoder=_raw,
+            )
             for c in result.columns
         ]
         return ResultSet(result.rows, columns)
@@ -84,7 +89,9 @@ class Provider(IdentityProvider):
         user = self.users.by_name.get(username)
         if user is None:
             return User(name=username, auth_string="never", auth_plugin="mysql_native_password")
-        hashed = NativePasswordAuthPlugin.create_auth_string(user.password) if user.password else None
+        hashed = (
+            NativePasswordAuthPlugin.create_auth_string(user.password) if user.password else None
+        )
         return User(name=username, auth_string=hashed, auth_plugin="mysql_native_password")
 
 
@@ -100,14 +107,22 @@ def scramble_matches(password, scramble, nonce):
 class RockConnection(Connection):
     """A refused login ends the connection; prepared statements are refused."""
 
-    async def authenticate(self, username, auth_response, client_plugin_name, connect_attrs,
-                           auth_state=None, server_plugin=None):  # fmt: skip
+    async def authenticate(
+        self,
+        username,
+        auth_response,
+        client_plugin_name,
+        connect_attrs,
+        auth_state=None,
+        server_plugin=None,
+    ):
         nonce = self.handshake_auth_data.rstrip(b"\x00")
         if client_plugin_name != "mysql_native_password":
             switch = packets.make_auth_switch_request(
-                server_charset=self.server_charset, plugin_name="mysql_native_password",
+                server_charset=self.server_charset,
+                plugin_name="mysql_native_password",
                 plugin_provided_data=self.handshake_auth_data,
-            )  # fmt: skip
+            )
             await self.stream.write(switch)
             auth_response = await self.stream.read()
         user = self.session.cluster.users.by_name.get(username)
@@ -117,7 +132,11 @@ class RockConnection(Connection):
             await self.stream.write(self.error(msg=text, code=ACCESS_DENIED))
             raise ConnectionAbortedError
         database = self.session.database
-        if database and database.lower() != "information_schema" and database not in self.session.cluster.engine.databases:
+        if (
+            database
+            and database.lower() != "information_schema"
+            and database not in self.session.cluster.engine.databases
+        ):
             await self.stream.write(self.error(msg=f"Unknown database '{database}'", code=BAD_DB))
             raise ConnectionAbortedError
         self.session.username = username
@@ -135,7 +154,9 @@ class RockConnection(Connection):
         await self.command_phase()
 
     async def handle_stmt_prepare(self, data):
-        raise MysqlError("rockpool does not implement prepared statements: use text queries", NOT_SUPPORTED)
+        raise MysqlError(
+            "rockpool does not implement prepared statements: use text queries", NOT_SUPPORTED
+        )
 
 
 class RockServer(MysqlServer):
@@ -145,9 +166,12 @@ class RockServer(MysqlServer):
 
     async def _client_connected_cb(self, reader, writer):
         connection = RockConnection(
-            stream=MysqlStream(reader, writer), session=Mimic(self.cluster), control=self.control,
-            server_capabilities=self.capabilities, identity_provider=self.identity_provider,
-        )  # fmt: skip
+            stream=MysqlStream(reader, writer),
+            session=Mimic(self.cluster),
+            control=self.control,
+            server_capabilities=self.capabilities,
+            identity_provider=self.identity_provider,
+        )
         connection.connection_id = await self.control.add(connection)
         try:
             await connection.start()
@@ -161,8 +185,12 @@ class RockServer(MysqlServer):
 def make_mysql_server(cluster):
     wanted = types.Capabilities
     capabilities = (
-        wanted.CLIENT_PROTOCOL_41 | wanted.CLIENT_CONNECT_WITH_DB | wanted.CLIENT_SECURE_CONNECTION
-        | wanted.CLIENT_PLUGIN_AUTH | wanted.CLIENT_LONG_FLAG | wanted.CLIENT_CONNECT_ATTRS
+        wanted.CLIENT_PROTOCOL_41
+        | wanted.CLIENT_CONNECT_WITH_DB
+        | wanted.CLIENT_SECURE_CONNECTION
+        | wanted.CLIENT_PLUGIN_AUTH
+        | wanted.CLIENT_LONG_FLAG
+        | wanted.CLIENT_CONNECT_ATTRS
         | wanted.CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA
-    )  # fmt: skip
+    )
     return RockServer(cluster, capabilities=capabilities, identity_provider=Provider(cluster.users))

@@ -13,7 +13,10 @@ STATUS_TIME = "%Y-%m-%d %H:%M:%S"
 
 def like(pattern):
     """A SQL LIKE pattern as a test of a name."""
-    regex = "".join(".*" if c == "%" else "." if c == "_" else re.escape(c) for c in pattern.replace("\\_", "\0"))
+    regex = "".join(
+        ".*" if c == "%" else "." if c == "_" else re.escape(c)
+        for c in pattern.replace("\\_", "\0")
+    )
     return re.compile(regex.replace("\0", "_"), re.IGNORECASE | re.DOTALL).fullmatch
 
 
@@ -33,11 +36,19 @@ def _filtered(session, names, rows, rest):
     columns = list(zip(*rows)) if rows else [()] * len(names)
     arrays = []
     for values in columns:
-        whole = all(isinstance(v, int) for v in values if v is not None) and any(v is not None for v in values)
-        arrays.append(pyarrow.array(values, pyarrow.int64()) if whole else pyarrow.array([None if v is None else str(v) for v in values], pyarrow.string()))
+        whole = all(isinstance(v, int) for v in values if v is not None) and any(
+            v is not None for v in values
+        )
+        arrays.append(
+            pyarrow.array(values, pyarrow.int64())
+            if whole
+            else pyarrow.array([None if v is None else str(v) for v in values], pyarrow.string())
+        )
     tree = sqlfront.parse(f"SELECT * FROM information_schema.shown {rest}")
     translated = sqlfront.translate(tree, session.context())
-    shown = session.fetch(translated, list(names), {"info_shown": pyarrow.table(arrays, names=list(names))})
+    shown = session.fetch(
+        translated, list(names), {"info_shown": pyarrow.table(arrays, names=list(names))}
+    )
     return shown
 
 
@@ -74,7 +85,9 @@ def tables(session, tokens):
     if name.lower() == "information_schema":
         rows = [(t, "SYSTEM VIEW") for t in sorted(infoschema.TABLES)]
     else:
-        rows = [(t.name, "VIEW" if t.view else "BASE TABLE") for t in session.engine.tables_of(name)]
+        rows = [
+            (t.name, "VIEW" if t.view else "BASE TABLE") for t in session.engine.tables_of(name)
+        ]
     names = (f"Tables_in_{name}", "Table_type")
     if "FULL" not in tokens.sql.upper().split()[:2]:
         names, rows = names[:1], [r[:1] for r in rows]
@@ -117,10 +130,21 @@ def columns(session, tokens):
     table = session.engine.find_table(database or session._database(None), name)
     names, rows = infoschema.describe(table)
     if "FULL" in tokens.sql.upper().split()[:2]:
-        names = ("Field", "Type", "Collation", "Null", "Key", "Default", "Extra", "Privileges", "Comment")
+        names = (
+            "Field",
+            "Type",
+            "Collation",
+            "Null",
+            "Key",
+            "Default",
+            "Extra",
+            "Privileges",
+            "Comment",
+        )
         rows = [
-            (r[0], r[1], None, r[2], r[3], r[4], r[5], "", c.comment) for r, c in zip(rows, table.columns)
-        ]  # fmt: skip
+            (r[0], r[1], None, r[2], r[3], r[4], r[5], "", c.comment)
+            for r, c in zip(rows, table.columns)
+        ]
     return finish(session, tokens, names, rows)
 
 
@@ -136,66 +160,184 @@ def describe(session, tokens):
 def variables(session, tokens):
     rows = []
     for name, value in sorted(session.variables.items()):
-        switch = name in ("autocommit", "sql_auto_is_null", "sql_safe_updates", "enable_profile", "performance_schema")
-        rows.append((name, ("ON" if value else "OFF") if switch else "" if value is None else value))
+        switch = name in (
+            "autocommit",
+            "sql_auto_is_null",
+            "sql_safe_updates",
+            "enable_profile",
+            "performance_schema",
+        )
+        rows.append(
+            (name, ("ON" if value else "OFF") if switch else "" if value is None else value)
+        )
     return finish(session, tokens, ("Variable_name", "Value"), rows)
 
 
 def frontends(session, tokens):
     session.require("operate")
     names = (
-        "Id", "Name", "IP", "EditLogPort", "HttpPort", "QueryPort", "RpcPort", "Role", "ClusterId", "Join", "Alive",
-        "ReplayedJournalId", "LastHeartbeat", "IsHelper", "ErrMsg", "StartTime", "Version",
-    )  # fmt: skip
+        "Id",
+        "Name",
+        "IP",
+        "EditLogPort",
+        "HttpPort",
+        "QueryPort",
+        "RpcPort",
+        "Role",
+        "ClusterId",
+        "Join",
+        "Alive",
+        "ReplayedJournalId",
+        "LastHeartbeat",
+        "IsHelper",
+        "ErrMsg",
+        "StartTime",
+        "Version",
+    )
     now = time.strftime(STATUS_TIME, time.gmtime())
     rows = []
     for number, frontend in enumerate(session.cluster.frontends, 1):
-        rows.append((
-            number, f"127.0.0.1_9010_{number}", "127.0.0.1", 9010, frontend.port, session.cluster.mysql_port, 9020,
-            "LEADER" if frontend.is_leader else "FOLLOWER", 1, "true", "true", 1, now, "true", "", now,
-            f"{session.cluster.version} rockpool",
-        ))  # fmt: skip
+        rows.append(
+            (
+                number,
+                f"127.0.0.1_9010_{number}",
+                "127.0.0.1",
+                9010,
+                frontend.port,
+                session.cluster.mysql_port,
+                9020,
+                "LEADER" if frontend.is_leader else "FOLLOWER",
+                1,
+                "true",
+                "true",
+                1,
+                now,
+                "true",
+                "",
+                now,
+                f"{session.cluster.version} rockpool",
+            )
+        )
     return finish(session, tokens, names, rows)
 
 
 def backends(session, tokens):
     session.require("operate")
     names = (
-        "BackendId", "IP", "HeartbeatPort", "BePort", "HttpPort", "BrpcPort", "LastStartTime", "LastHeartbeat", "Alive",
-        "SystemDecommissioned", "ClusterDecommissioned", "TabletNum", "DataUsedCapacity", "AvailCapacity",
-        "TotalCapacity", "UsedPct", "MaxDiskUsedPct", "ErrMsg", "Version", "Status", "DataTotalCapacity", "DataUsedPct",
-        "CpuCores", "MemLimit", "NumRunningQueries", "MemUsedPct", "CpuUsedPct",
-    )  # fmt: skip
+        "BackendId",
+        "IP",
+        "HeartbeatPort",
+        "BePort",
+        "HttpPort",
+        "BrpcPort",
+        "LastStartTime",
+        "LastHeartbeat",
+        "Alive",
+        "SystemDecommissioned",
+        "ClusterDecommissioned",
+        "TabletNum",
+        "DataUsedCapacity",
+        "AvailCapacity",
+        "TotalCapacity",
+        "UsedPct",
+        "MaxDiskUsedPct",
+        "ErrMsg",
+        "Version",
+        "Status",
+        "DataTotalCapacity",
+        "DataUsedPct",
+        "CpuCores",
+        "MemLimit",
+        "NumRunningQueries",
+        "MemUsedPct",
+        "CpuUsedPct",
+    )
     now = time.strftime(STATUS_TIME, time.gmtime())
     rows = []
     for backend in session.cluster.backends:
-        rows.append((
-            backend.id, "127.0.0.1", 9050, 9060, backend.port, 8060, now, now, "true", "false", "false", 0, "0.000 B",
-            "1.000 TB", "1.000 TB", "0.00 %", "0.00 %", "", f"{session.cluster.version} rockpool", "{}", "1.000 TB",
-            "0.00 %", 2, "1GB", 0, "0.00 %", "0.0 %",
-        ))  # fmt: skip
+        rows.append(
+            (
+                backend.id,
+                "127.0.0.1",
+                9050,
+                9060,
+                backend.port,
+                8060,
+                now,
+                now,
+                "true",
+                "false",
+                "false",
+                0,
+                "0.000 B",
+                "1.000 TB",
+                "1.000 TB",
+                "0.00 %",
+                "0.00 %",
+                "",
+                f"{session.cluster.version} rockpool",
+                "{}",
+                "1.000 TB",
+                "0.00 %",
+                2,
+                "1GB",
+                0,
+                "0.00 %",
+                "0.0 %",
+            )
+        )
     return finish(session, tokens, names, rows)
 
 
 def compute_nodes(session, tokens):
     session.require("operate")
-    return finish(session, tokens, ("ComputeNodeId", "IP", "HeartbeatPort", "BePort", "HttpPort", "BrpcPort", "Alive"), [])
+    return finish(
+        session,
+        tokens,
+        ("ComputeNodeId", "IP", "HeartbeatPort", "BePort", "HttpPort", "BrpcPort", "Alive"),
+        [],
+    )
 
 
 def transaction(session, tokens):
     name = _from_database(session, tokens)
     names = (
-        "TransactionId", "Label", "Coordinator", "TransactionStatus", "LoadJobSourceType", "PrepareTime", "PreparedTime",
-        "CommitTime", "PublishTime", "FinishTime", "Reason", "ErrorReplicasCount", "ListenerId", "TimeoutMs",
-        "PreparedTimeoutMs", "ErrMsg",
-    )  # fmt: skip
+        "TransactionId",
+        "Label",
+        "Coordinator",
+        "TransactionStatus",
+        "LoadJobSourceType",
+        "PrepareTime",
+        "PreparedTime",
+        "CommitTime",
+        "PublishTime",
+        "FinishTime",
+        "Reason",
+        "ErrorReplicasCount",
+        "ListenerId",
+        "TimeoutMs",
+        "PreparedTimeoutMs",
+        "ErrMsg",
+    )
     rows = []
     for txn in session.cluster.txns.of_database(name):
         times = [_time(txn[k]) for k in ("begin", "prepared", "commit", "commit", "finish")]
-        rows.append((
-            txn["id"], txn["label"], txn["coordinator"], txn["state"], txn["source"], *times, txn["reason"], 0, -1,
-            txn["timeout"] * 1000, (txn["prepared_timeout"] or 86400) * 1000, "",
-        ))  # fmt: skip
+        rows.append(
+            (
+                txn["id"],
+                txn["label"],
+                txn["coordinator"],
+                txn["state"],
+                txn["source"],
+                *times,
+                txn["reason"],
+                0,
+                -1,
+                txn["timeout"] * 1000,
+                (txn["prepared_timeout"] or 86400) * 1000,
+                "",
+            )
+        )
     if not tokens.is_word("WHERE"):
         tokens.fail("WHERE id = N or label = 'L'")
     rest = re.sub(r"(?i)\bid\b", "TransactionId", tokens.sql[tokens.peek().start :])
@@ -210,11 +352,31 @@ def _time(seconds):
 
 
 def processlist(session, tokens):
-    names = ("ServerName", "Id", "User", "Host", "Db", "Command", "ConnectionStartTime", "Time", "State", "Info")
+    names = (
+        "ServerName",
+        "Id",
+        "User",
+        "Host",
+        "Db",
+        "Command",
+        "ConnectionStartTime",
+        "Time",
+        "State",
+        "Info",
+    )
     now = time.strftime(STATUS_TIME, time.gmtime())
     row = (
-        "127.0.0.1", session.connection_id, session.user, "127.0.0.1", session.database, "Query", now, 0, "OK", tokens.sql,
-    )  # fmt: skip
+        "127.0.0.1",
+        session.connection_id,
+        session.user,
+        "127.0.0.1",
+        session.database,
+        "Query",
+        now,
+        0,
+        "OK",
+        tokens.sql,
+    )
     return finish(session, tokens, names, [row])
 
 
@@ -224,7 +386,12 @@ def warnings(session, tokens):
 
 def engines(session, tokens):
     names = ("Engine", "Support", "Comment", "Transactions", "XA", "Savepoints")
-    return finish(session, tokens, names, [("OLAP", "YES", "Default storage engine of StarRocks", "NO", "NO", "NO")])
+    return finish(
+        session,
+        tokens,
+        names,
+        [("OLAP", "YES", "Default storage engine of StarRocks", "NO", "NO", "NO")],
+    )
 
 
 def collation(session, tokens):
@@ -255,7 +422,10 @@ def grants(session, tokens):
     tokens.expect_end()
     user = session.cluster.users.by_name[session.user]
     privileges = ", ".join(sorted(user.privileges)).upper()
-    return results.table(("UserIdentity", "Catalog", "Grants"), [(f"'{user.name}'@'%'", None, f"GRANT {privileges} ON *.* TO '{user.name}'@'%'")])
+    return results.table(
+        ("UserIdentity", "Catalog", "Grants"),
+        [(f"'{user.name}'@'%'", None, f"GRANT {privileges} ON *.* TO '{user.name}'@'%'")],
+    )
 
 
 def frontend_config(session):
@@ -283,11 +453,29 @@ def admin(session, tokens):
 
 
 SHOWS = [
-    (("DATABASES",), databases), (("SCHEMAS",), databases), (("TABLES",), tables), (("TABLE", "STATUS"), table_status),
-    (("CREATE", "TABLE"), create_table), (("CREATE", "VIEW"), create_table), (("CREATE", "DATABASE"), create_database),
-    (("PARTITIONS",), partitions), (("COLUMNS",), columns), (("FIELDS",), columns), (("FRONTENDS",), frontends),
-    (("BACKENDS",), backends), (("COMPUTE", "NODES"), compute_nodes), (("GLOBAL", "VARIABLES"), variables),
-    (("SESSION", "VARIABLES"), variables), (("VARIABLES",), variables), (("TRANSACTION",), transaction),
-    (("PROCESSLIST",), processlist), (("WARNINGS",), warnings), (("ENGINES",), engines), (("COLLATION",), collation),
-    (("CHARSET",), charset), (("CHARACTER", "SET"), charset), (("ALTER", "TABLE", "COLUMN"), alter_table), (("GRANTS",), grants),
-]  # fmt: skip
+    (("DATABASES",), databases),
+    (("SCHEMAS",), databases),
+    (("TABLES",), tables),
+    (("TABLE", "STATUS"), table_status),
+    (("CREATE", "TABLE"), create_table),
+    (("CREATE", "VIEW"), create_table),
+    (("CREATE", "DATABASE"), create_database),
+    (("PARTITIONS",), partitions),
+    (("COLUMNS",), columns),
+    (("FIELDS",), columns),
+    (("FRONTENDS",), frontends),
+    (("BACKENDS",), backends),
+    (("COMPUTE", "NODES"), compute_nodes),
+    (("GLOBAL", "VARIABLES"), variables),
+    (("SESSION", "VARIABLES"), variables),
+    (("VARIABLES",), variables),
+    (("TRANSACTION",), transaction),
+    (("PROCESSLIST",), processlist),
+    (("WARNINGS",), warnings),
+    (("ENGINES",), engines),
+    (("COLLATION",), collation),
+    (("CHARSET",), charset),
+    (("CHARACTER", "SET"), charset),
+    (("ALTER", "TABLE", "COLUMN"), alter_table),
+    (("GRANTS",), grants),
+]

@@ -1,4 +1,4 @@
-"""StarRocks SQL to DuckDB SQL: parsed by sqlglot's StarRocks dialect, rewritten, written for DuckDB.
+"""StarRocks SQL to DuckDB SQL: parsed by sqlglot's StarRocks dialect and rewritten.
 
 Only the functions of `FUNCTIONS` pass, so that nothing works here by DuckDB's grace alone.
 """
@@ -13,29 +13,77 @@ from sqlglot.optimizer.qualify import qualify
 from rockpool.errors import NO_DB, SYNTAX, UNKNOWN_VARIABLE, SqlError, not_implemented
 from rockpool.lexer import RESERVED
 
-FUNCTIONS = frozenset(
-    """
-    ABS ANY_VALUE APPROX_COUNT_DISTINCT AVG BIT_LENGTH CASE CAST CEIL CEILING CHAR_LENGTH COALESCE CONCAT
-    CONCAT_WS CONVERT_TZ COUNT CURRENT_DATE CURRENT_TIMESTAMP CURDATE DATE DATE_ADD DATE_FORMAT DATE_SUB
-    DATE_TRUNC DATEDIFF DAY DAYOFMONTH DAYOFYEAR DENSE_RANK EXP FIRST_VALUE FLOOR GREATEST GROUP_CONCAT HEX HOUR
-    IF IFNULL INSTR ISNULL LAG LAST_DAY LAST_VALUE LEAD LEAST LEFT LENGTH LN LOCATE LOG LOWER LPAD LTRIM MAX MD5
-    MICROSECOND MIN MINUTE MOD MONTH NOW NULLIF PI POW POWER QUARTER RANK REGEXP REPEAT REPLACE REVERSE RIGHT
-    ROUND ROW_NUMBER RPAD RTRIM SECOND SIGN SPLIT_PART SQRT STARTS_WITH ENDS_WITH STDDEV STDDEV_POP STDDEV_SAMP
-    STR_TO_DATE SUBSTR SUBSTRING SUM TIMESTAMPADD TIMESTAMPDIFF TO_BINARY TRIM TRUNCATE UNHEX UNIX_TIMESTAMP
-    UPPER UTC_TIMESTAMP VAR_POP VAR_SAMP VARIANCE VARIANCE_POP VARIANCE_SAMP YEAR JSON_QUERY GET_JSON_STRING
-    GET_JSON_INT GET_JSON_DOUBLE PARSE_JSON JSON_EXTRACT VERSION CURRENT_VERSION DATABASE SCHEMA USER
-    CURRENT_USER CONNECTION_ID TO_DATE SECONDS_ADD MINUTES_ADD HOURS_ADD DAYS_ADD UUID
-    """.split()
-)
+FUNCTIONS_TEXT = """
+ABS ANY_VALUE APPROX_COUNT_DISTINCT AVG BIT_LENGTH CASE CAST CEIL CEILING CHAR_LENGTH COALESCE
+CONCAT CONCAT_WS CONVERT_TZ COUNT CURRENT_DATE CURRENT_TIMESTAMP CURDATE DATE DATE_ADD DATE_FORMAT
+DATE_SUB DATE_TRUNC DATEDIFF DAY DAYOFMONTH DAYOFYEAR DENSE_RANK EXP FIRST_VALUE FLOOR GREATEST
+GROUP_CONCAT HEX HOUR IF IFNULL INSTR ISNULL LAG LAST_DAY LAST_VALUE LEAD LEAST LEFT LENGTH LN
+LOCATE LOG LOWER LPAD LTRIM MAX MD5 MICROSECOND MIN MINUTE MOD MONTH NOW NULLIF PI POW POWER
+QUARTER RANK REGEXP REPEAT REPLACE REVERSE RIGHT ROUND ROW_NUMBER RPAD RTRIM SECOND SIGN
+SPLIT_PART SQRT STARTS_WITH ENDS_WITH STDDEV STDDEV_POP STDDEV_SAMP STR_TO_DATE SUBSTR SUBSTRING
+SUM TIMESTAMPADD TIMESTAMPDIFF TO_BINARY TRIM TRUNCATE UNHEX UNIX_TIMESTAMP UPPER UTC_TIMESTAMP
+VAR_POP VAR_SAMP VARIANCE VARIANCE_POP VARIANCE_SAMP YEAR JSON_QUERY GET_JSON_STRING GET_JSON_INT
+GET_JSON_DOUBLE PARSE_JSON JSON_EXTRACT VERSION CURRENT_VERSION DATABASE SCHEMA USER CURRENT_USER
+CONNECTION_ID TO_DATE SECONDS_ADD MINUTES_ADD HOURS_ADD DAYS_ADD UUID
+"""
+FUNCTIONS = frozenset(FUNCTIONS_TEXT.split())
 PLAIN_NODES = (
-    exp.And, exp.Or, exp.Xor, exp.Cast, exp.TryCast, exp.Case, exp.If, exp.Coalesce, exp.TsOrDsToDate, exp.TimestampDiff,
-    exp.TimestampAdd, exp.TimestampTrunc, exp.DateTrunc, exp.DateAdd, exp.DateSub, exp.DateDiff, exp.TimeToStr,
-    exp.StrToDate, exp.StrToTime, exp.ApproxDistinct, exp.GroupConcat, exp.RegexpLike, exp.StrPosition, exp.CurrentVersion,
-    exp.Variance, exp.VariancePop, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Log, exp.CurrentDatabase,
-    exp.CurrentSchema, exp.JSONExtract, exp.Length, exp.TsOrDsToTimestamp, exp.IntDiv, exp.Exists, exp.Extract, exp.JSONExtractScalar,
-    exp.Substring, exp.SessionUser, exp.CurrentTimestamp, exp.UtcTimestamp,
-)  # fmt: skip
-ELAPSED_UNITS = ("MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
+    exp.And,
+    exp.Or,
+    exp.Xor,
+    exp.Cast,
+    exp.TryCast,
+    exp.Case,
+    exp.If,
+    exp.Coalesce,
+    exp.TsOrDsToDate,
+    exp.TimestampDiff,
+    exp.TimestampAdd,
+    exp.TimestampTrunc,
+    exp.DateTrunc,
+    exp.DateAdd,
+    exp.DateSub,
+    exp.DateDiff,
+    exp.TimeToStr,
+    exp.StrToDate,
+    exp.StrToTime,
+    exp.ApproxDistinct,
+    exp.GroupConcat,
+    exp.RegexpLike,
+    exp.StrPosition,
+    exp.CurrentVersion,
+    exp.Variance,
+    exp.VariancePop,
+    exp.Stddev,
+    exp.StddevPop,
+    exp.StddevSamp,
+    exp.Log,
+    exp.CurrentDatabase,
+    exp.CurrentSchema,
+    exp.JSONExtract,
+    exp.Length,
+    exp.TsOrDsToTimestamp,
+    exp.IntDiv,
+    exp.Exists,
+    exp.Extract,
+    exp.JSONExtractScalar,
+    exp.Substring,
+    exp.SessionUser,
+    exp.CurrentTimestamp,
+    exp.UtcTimestamp,
+)
+ELAPSED_UNITS = (
+    "MICROSECOND",
+    "MILLISECOND",
+    "SECOND",
+    "MINUTE",
+    "HOUR",
+    "DAY",
+    "WEEK",
+    "MONTH",
+    "QUARTER",
+    "YEAR",
+)
 ESCAPED_LIKE = "\\"
 INTEGER_TYPES = {"TINYINT", "SMALLINT", "INT", "BIGINT", "INT128"}
 MACROS = """
@@ -55,7 +103,11 @@ class Dialect(StarRocks):
     """StarRocks as sqlglot knows it; version() and current_version() kept apart."""
 
     class Parser(StarRocks.Parser):
-        FUNCTIONS = {k: v for k, v in StarRocks.Parser.FUNCTIONS.items() if k not in ("VERSION", "CURRENT_VERSION")}
+        FUNCTIONS = {
+            k: v
+            for k, v in StarRocks.Parser.FUNCTIONS.items()
+            if k not in ("VERSION", "CURRENT_VERSION")
+        }
 
 
 class Context:
@@ -74,7 +126,9 @@ def parse(sql):
     try:
         trees = [t for t in sqlglot.parse(sql, dialect=Dialect) if t is not None]
     except SqlglotError as error:
-        raise SqlError(f"Getting syntax error. Detail message: {_first_line(error)}", SYNTAX) from None
+        raise SqlError(
+            f"Getting syntax error. Detail message: {_first_line(error)}", SYNTAX
+        ) from None
     if len(trees) != 1:
         raise SqlError("rockpool runs one statement a query", SYNTAX)
     if not isinstance(trees[0], exp.Query):
@@ -112,7 +166,9 @@ def _translated(tree, context):
     tree = _constants(tree, context)
     _resolve(tree, context)
     tree = _typed(tree, context)
-    if not context.is_utc and any(a.name.upper() == "UNIX_TIMESTAMP" for a in tree.find_all(exp.Anonymous)):
+    if not context.is_utc and any(
+        a.name.upper() == "UNIX_TIMESTAMP" for a in tree.find_all(exp.Anonymous)
+    ):
         raise not_implemented("UNIX_TIMESTAMP(x) in a session whose time_zone is not UTC")
     return tree.transform(_rewrite)
 
@@ -155,12 +211,25 @@ def _constants(tree, context):
 def _function_name(node):
     if isinstance(node, exp.Anonymous):
         return node.name.upper() if not node.expressions else None
-    if isinstance(node, exp.Column) and node.this.name.upper() in ("CURRENT_USER",) and not node.table:
+    if (
+        isinstance(node, exp.Column)
+        and node.this.name.upper() in ("CURRENT_USER",)
+        and not node.table
+    ):
         return "CURRENT_USER"
-    if isinstance(node, exp.CurrentTimestamp | exp.CurrentDate | exp.CurrentVersion | exp.CurrentUser | exp.UtcTimestamp):
+    if isinstance(
+        node,
+        exp.CurrentTimestamp
+        | exp.CurrentDate
+        | exp.CurrentVersion
+        | exp.CurrentUser
+        | exp.UtcTimestamp,
+    ):
         return node.sql_names()[0]
     if isinstance(node, exp.CurrentDatabase | exp.CurrentSchema | exp.SessionUser):
-        return {"CURRENT_DATABASE": "DATABASE", "CURRENT_SCHEMA": "DATABASE"}.get(node.sql_names()[0], "USER")
+        return {"CURRENT_DATABASE": "DATABASE", "CURRENT_SCHEMA": "DATABASE"}.get(
+            node.sql_names()[0], "USER"
+        )
     return None
 
 
@@ -226,14 +295,18 @@ def _typed(tree, context):
         return tree
     schema = {}
     for (database, name), table in context.tables.items():
-        columns = {c.name: c.type.sql().replace("DATETIME", "DATETIME") for c in table.columns}
+        columns = {c.name: c.type.sql() for c in table.columns}
         schema.setdefault(database, {})[name] = columns
     options = {"schema": schema, "dialect": StarRocks}
     try:
         qualified = qualify(
-            tree.copy(), expand_stars=False, validate_qualify_columns=False, quote_identifiers=False,
-            expand_alias_refs=False, **options,
-        )  # fmt: skip
+            tree.copy(),
+            expand_stars=False,
+            validate_qualify_columns=False,
+            quote_identifiers=False,
+            expand_alias_refs=False,
+            **options,
+        )
         return annotate_types(qualified, **options)
     except SqlglotError:
         return tree
@@ -244,7 +317,13 @@ def _kind(node):
     node = node.unnest()
     if isinstance(node, exp.Div | exp.Avg):
         inner = node.this if isinstance(node, exp.Avg) else None
-        return _kind(inner) if inner is not None and _kind(inner) == "decimal" else _div_kind(node) if inner is None else "float"
+        return (
+            _kind(inner)
+            if inner is not None and _kind(inner) == "decimal"
+            else _div_kind(node)
+            if inner is None
+            else "float"
+        )
     if isinstance(node, exp.Neg | exp.Sum | exp.Min | exp.Max | exp.Window):
         return _kind(node.this)
     if isinstance(node, exp.Add | exp.Sub | exp.Mul | exp.Mod):
@@ -252,7 +331,9 @@ def _kind(node):
     if isinstance(node, exp.Coalesce):
         return _kind(node.this)
     if isinstance(node, exp.Literal) and not node.is_string:
-        return "integer" if node.name.isdigit() else "float" if "e" in node.name.lower() else "decimal"
+        return (
+            "integer" if node.name.isdigit() else "float" if "e" in node.name.lower() else "decimal"
+        )
     kind = node.type
     if kind is None or kind.this == exp.DataType.Type.UNKNOWN:
         return None
@@ -299,7 +380,9 @@ def _scale(node):
         return 0
     if node.type is not None and len(node.type.expressions) == 2:
         return int(node.type.expressions[1].name)
-    raise not_implemented(f"exact division of {node.sql(dialect=StarRocks)}: put a CAST(… AS DECIMAL(p,s)) around it")
+    raise not_implemented(
+        f"exact division of {node.sql(dialect=StarRocks)}: put a CAST(… AS DECIMAL(p,s)) around it"
+    )
 
 
 def _quotient_scale(scale):
@@ -323,8 +406,16 @@ def _rewrite(node):
         return _moved(node)
     if isinstance(node, exp.Length) and node.args.get("binary"):
         return _call("rp_length", node.this)
-    if isinstance(node, exp.Like) and node.expression.is_string and ESCAPED_LIKE in node.expression.name:
-        return node if isinstance(node.parent, exp.Escape) else exp.Escape(this=node.copy(), expression=exp.Literal.string(ESCAPED_LIKE))
+    if (
+        isinstance(node, exp.Like)
+        and node.expression.is_string
+        and ESCAPED_LIKE in node.expression.name
+    ):
+        return (
+            node
+            if isinstance(node.parent, exp.Escape)
+            else exp.Escape(this=node.copy(), expression=exp.Literal.string(ESCAPED_LIKE))
+        )
     if isinstance(node, exp.Floor | exp.Ceil) and not node.args.get("decimals"):
         return node if isinstance(node.parent, exp.Cast) else exp.cast(node.copy(), "BIGINT")
     if isinstance(node, exp.Anonymous):
@@ -341,7 +432,9 @@ def _elapsed(node):
     unit = node.text("unit").upper()
     if unit not in ELAPSED_UNITS:
         raise not_implemented(f"TIMESTAMPDIFF({unit})")
-    return _call("date_sub", exp.Literal.string(unit.lower()), _moment(node.expression), _moment(node.this))
+    return _call(
+        "date_sub", exp.Literal.string(unit.lower()), _moment(node.expression), _moment(node.this)
+    )
 
 
 def _moment(node):
@@ -350,7 +443,9 @@ def _moment(node):
 
 def _moved(node):
     """DATE_ADD on a text works on the DATETIME it spells."""
-    if node.this.is_string or (node.this.type is not None and node.this.type.is_type(*exp.DataType.TEXT_TYPES)):
+    if node.this.is_string or (
+        node.this.type is not None and node.this.type.is_type(*exp.DataType.TEXT_TYPES)
+    ):
         node.set("this", _moment(node.this))
     return node
 
@@ -371,7 +466,13 @@ def _divide(node):
         return node
     left, right = _scale(node.this), _scale(node.expression)
     divisor = node.expression
-    return _quotient(_call("rp_unscaled", node.this), left, _call("rp_unscaled", divisor), right, _quotient_scale(left))
+    return _quotient(
+        _call("rp_unscaled", node.this),
+        left,
+        _call("rp_unscaled", divisor),
+        right,
+        _quotient_scale(left),
+    )
 
 
 def _average(node):
@@ -405,13 +506,19 @@ def _anonymous(node):
     if name == "GET_JSON_STRING":
         return _call("json_extract_string", *arguments)
     if name == "GET_JSON_INT":
-        return exp.TryCast(this=_call("json_extract_string", *arguments), to=exp.DataType.build("BIGINT"))
+        return exp.TryCast(
+            this=_call("json_extract_string", *arguments), to=exp.DataType.build("BIGINT")
+        )
     if name == "GET_JSON_DOUBLE":
-        return exp.TryCast(this=_call("json_extract_string", *arguments), to=exp.DataType.build("DOUBLE"))
+        return exp.TryCast(
+            this=_call("json_extract_string", *arguments), to=exp.DataType.build("DOUBLE")
+        )
     if name == "JSON_QUERY":
         return _call("json_extract", *arguments)
     if name == "MICROSECOND":
-        return exp.Mod(this=_call("microsecond", *arguments), expression=exp.Literal.number(1000000))
+        return exp.Mod(
+            this=_call("microsecond", *arguments), expression=exp.Literal.number(1000000)
+        )
     return node
 
 

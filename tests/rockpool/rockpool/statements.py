@@ -33,7 +33,10 @@ class Session:
         self.cluster, self.engine = cluster, cluster.engine
         self.user, self.connection_id = user, connection_id
         self.database = None
-        self.variables = {**DEFAULTS, "version_comment": f"rockpool, a StarRocks stand-in, version {cluster.version}"}
+        self.variables = {
+            **DEFAULTS,
+            "version_comment": f"rockpool, a StarRocks stand-in, version {cluster.version}",
+        }
 
     def use(self, database):
         if database.lower() != "information_schema":
@@ -68,15 +71,26 @@ class Session:
 
     def context(self):
         now = self._now()
-        stamp, day = ("TIMESTAMP", now.strftime("%Y-%m-%d %H:%M:%S")), ("DATE", now.strftime("%Y-%m-%d"))
+        stamp, day = (
+            ("TIMESTAMP", now.strftime("%Y-%m-%d %H:%M:%S")),
+            ("DATE", now.strftime("%Y-%m-%d")),
+        )
         utc = ("TIMESTAMP", datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S"))
         constants = {
-            "CURRENT_VERSION": f"{self.cluster.version} rockpool", "VERSION": DEFAULTS["version"],
-            "DATABASE": self.database, "SCHEMA": self.database, "USER": f"'{self.user}'@'127.0.0.1'",
-            "CURRENT_USER": f"'{self.user}'@'%'", "CONNECTION_ID": self.connection_id, "NOW": stamp,
-            "CURRENT_TIMESTAMP": stamp, "CURRENT_DATE": day, "CURDATE": day, "UTC_TIMESTAMP": utc,
+            "CURRENT_VERSION": f"{self.cluster.version} rockpool",
+            "VERSION": DEFAULTS["version"],
+            "DATABASE": self.database,
+            "SCHEMA": self.database,
+            "USER": f"'{self.user}'@'127.0.0.1'",
+            "CURRENT_USER": f"'{self.user}'@'%'",
+            "CONNECTION_ID": self.connection_id,
+            "NOW": stamp,
+            "CURRENT_TIMESTAMP": stamp,
+            "CURRENT_DATE": day,
+            "CURDATE": day,
+            "UTC_TIMESTAMP": utc,
             "UNIX_TIMESTAMP": int(datetime.datetime.now().timestamp()),
-        }  # fmt: skip
+        }
         is_utc = now.utcoffset() == datetime.timedelta(0)
         return sqlfront.Context(self.engine, self.database, constants, self.variable, is_utc)
 
@@ -115,9 +129,13 @@ class Session:
         finally:
             for name in relations:
                 cursor.unregister(name)
-        names = titles if titles and len(titles) == len(description) else [d[0] for d in description]
+        names = (
+            titles if titles and len(titles) == len(description) else [d[0] for d in description]
+        )
         kinds = [str(d[1]) for d in description]
-        columns = [results.Title(n, results.column_type(k), k == "BLOB") for n, k in zip(names, kinds)]
+        columns = [
+            results.Title(n, results.column_type(k), k == "BLOB") for n, k in zip(names, kinds)
+        ]
         return results.Result(columns, [tuple(map(results.encode, row)) for row in rows])
 
     def explain(self, tokens):
@@ -183,7 +201,9 @@ class Session:
         view = catalog.Table(database=database, name=name, view=text, comment=comment)
         view.columns = self._view_columns(translated, titles)
         listed = ", ".join(f'"{c.name}"' for c in view.columns)
-        self.engine.create_view(view, f"SELECT * FROM ({translated}) AS body({listed})", exists, replace)
+        self.engine.create_view(
+            view, f"SELECT * FROM ({translated}) AS body({listed})", exists, replace
+        )
         return None
 
     def _view_columns(self, translated, titles):
@@ -217,7 +237,10 @@ class Session:
                 return None
             raise
         if (kind == "VIEW") != (table.view is not None):
-            raise SqlError(f"Unknown {kind.lower()} '{name}': it is a {'table' if kind == 'VIEW' else 'view'}", UNKNOWN_TABLE)
+            raise SqlError(
+                f"Unknown {kind.lower()} '{name}': it is a {'table' if kind == 'VIEW' else 'view'}",
+                UNKNOWN_TABLE,
+            )
         return self.engine.drop_table(table)
 
     def _drop_database(self, tokens, exists):
@@ -262,7 +285,12 @@ class Session:
         if tokens.take("NAMES") or tokens.take("CHARACTER", "SET") or tokens.take("CHARSET"):
             self._skip_charset(tokens)
             return
-        if tokens.is_word("PASSWORD") or tokens.is_word("ROLE") or tokens.is_word("CATALOG") or tokens.is_word("PROPERTY"):
+        if (
+            tokens.is_word("PASSWORD")
+            or tokens.is_word("ROLE")
+            or tokens.is_word("CATALOG")
+            or tokens.is_word("PROPERTY")
+        ):
             raise not_implemented(f"SET {tokens.peek().text.upper()}")
         if tokens.take("SESSION", "TRANSACTION") or tokens.take("TRANSACTION"):
             return
@@ -319,7 +347,13 @@ class Session:
         result = self.run_tree(sqlfront.parse(f"SELECT {text}"))
         value = result.rows[0][0]
         shown = None if value is None else value.decode()
-        return int(shown) if shown is not None and re.fullmatch(r"-?\d+", shown) and not text.startswith(("'", '"')) else shown
+        return (
+            int(shown)
+            if shown is not None
+            and re.fullmatch(r"-?\d+", shown)
+            and not text.startswith(("'", '"'))
+            else shown
+        )
 
 
 def _view_names(tokens):
@@ -341,11 +375,25 @@ def from_duckdb(kind):
         precision, scale = kind[8:-1].split(",")
         return catalog.Type("DECIMAL", precision=int(precision), scale=int(scale))
     names = {
-        "INTEGER": "INT", "HUGEINT": "LARGEINT", "TIMESTAMP": "DATETIME", "BLOB": "VARBINARY", "UBIGINT": "LARGEINT",
-        "TIMESTAMP_S": "DATETIME", "TIMESTAMP_NS": "DATETIME", "JSON": "JSON",
-    }  # fmt: skip
+        "INTEGER": "INT",
+        "HUGEINT": "LARGEINT",
+        "TIMESTAMP": "DATETIME",
+        "BLOB": "VARBINARY",
+        "UBIGINT": "LARGEINT",
+        "TIMESTAMP_S": "DATETIME",
+        "TIMESTAMP_NS": "DATETIME",
+        "JSON": "JSON",
+    }
     name = names.get(kind, kind)
-    if name == "VARCHAR" or name not in (*catalog.INTEGERS, "FLOAT", "DOUBLE", "BOOLEAN", "DATE", "DATETIME", "JSON"):
+    if name == "VARCHAR" or name not in (
+        *catalog.INTEGERS,
+        "FLOAT",
+        "DOUBLE",
+        "BOOLEAN",
+        "DATE",
+        "DATETIME",
+        "JSON",
+    ):
         return catalog.Type("VARCHAR", length=catalog.MAX_VARCHAR)
     return catalog.Type(name)
 
@@ -354,7 +402,9 @@ def time_zone(name):
     match = OFFSET.match(name)
     if match:
         sign = -1 if match[1] == "-" else 1
-        return datetime.timezone(sign * datetime.timedelta(hours=int(match[2]), minutes=int(match[3])))
+        return datetime.timezone(
+            sign * datetime.timedelta(hours=int(match[2]), minutes=int(match[3]))
+        )
     try:
         return zoneinfo.ZoneInfo("UTC" if name.upper() in ("SYSTEM", "UTC") else name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
@@ -372,12 +422,31 @@ def sql_error(error):
     return SqlError(message, UNKNOWN)
 
 
-
-
 KNOWN_STATEMENTS = (
-    "INSERT", "UPDATE", "DELETE", "BEGIN", "START", "COMMIT", "ROLLBACK", "GRANT", "REVOKE", "KILL", "ANALYZE", "LOAD",
-    "SUBMIT", "REFRESH", "EXPORT", "CALL", "EXECUTE", "PREPARE", "HELP", "BACKUP", "RESTORE", "CANCEL", "SYNC",
-)  # fmt: skip
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "BEGIN",
+    "START",
+    "COMMIT",
+    "ROLLBACK",
+    "GRANT",
+    "REVOKE",
+    "KILL",
+    "ANALYZE",
+    "LOAD",
+    "SUBMIT",
+    "REFRESH",
+    "EXPORT",
+    "CALL",
+    "EXECUTE",
+    "PREPARE",
+    "HELP",
+    "BACKUP",
+    "RESTORE",
+    "CANCEL",
+    "SYNC",
+)
 HANDLERS = {
     "CREATE": Session.create,
     "DROP": Session.drop,

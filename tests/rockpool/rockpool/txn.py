@@ -34,7 +34,9 @@ class LabelUsed(Exception):
 
 
 class Manager:
-    def __init__(self, engine, label_keep_max_num=1000, label_keep_max_second=259200, max_running=1000):
+    def __init__(
+        self, engine, label_keep_max_num=1000, label_keep_max_second=259200, max_running=1000
+    ):
         self.engine = engine
         self.label_keep_max_num = label_keep_max_num
         self.label_keep_max_second = label_keep_max_second
@@ -62,7 +64,9 @@ class Manager:
     def find(self, database, label):
         """The transaction with the largest id of this label, or None."""
         with self.lock:
-            found = [t for t in self.txns.values() if t["database"] == database and t["label"] == label]
+            found = [
+                t for t in self.txns.values() if t["database"] == database and t["label"] == label
+            ]
             return max(found, key=lambda t: t["id"]) if found else None
 
     def state(self, database, label):
@@ -71,7 +75,9 @@ class Manager:
 
     def of_database(self, database):
         with self.lock:
-            return sorted((t for t in self.txns.values() if t["database"] == database), key=lambda t: t["id"])
+            return sorted(
+                (t for t in self.txns.values() if t["database"] == database), key=lambda t: t["id"]
+            )
 
     # ---- life cycle
 
@@ -83,17 +89,34 @@ class Manager:
     def begin(self, database, label, tables, source, coordinator, timeout, prepared_timeout=None):
         with self.lock:
             self.check_label(database, label)
-            running = sum(1 for t in self.txns.values() if t["database"] == database and t["state"] not in FINISHED)
+            running = sum(
+                1
+                for t in self.txns.values()
+                if t["database"] == database and t["state"] not in FINISHED
+            )
             if running >= self.max_running:
                 number = self.engine.databases.get(database, 0)
-                raise LoadError(f"current running txns on db {number} is {running}, larger than limit {self.max_running}")
+                raise LoadError(
+                    f"current running txns on db {number} is {running}, larger than limit {self.max_running}"
+                )
             now = time.time()
             record = {
-                "id": self.engine.next_id("txn_ids"), "database": database, "label": label, "tables": list(tables),
-                "state": PREPARE, "source": source, "coordinator": coordinator, "timeout": timeout,
-                "prepared_timeout": prepared_timeout, "reason": "", "begin": now, "prepared": None,
-                "commit": None, "finish": None, "stats": {},
-            }  # fmt: skip
+                "id": self.engine.next_id("txn_ids"),
+                "database": database,
+                "label": label,
+                "tables": list(tables),
+                "state": PREPARE,
+                "source": source,
+                "coordinator": coordinator,
+                "timeout": timeout,
+                "prepared_timeout": prepared_timeout,
+                "reason": "",
+                "begin": now,
+                "prepared": None,
+                "commit": None,
+                "finish": None,
+                "stats": {},
+            }
             self.engine.write_txn(record)
             self.txns[record["id"]] = record
             return record
@@ -134,7 +157,9 @@ class Manager:
         with self.lock:
             if txn["state"] in (COMMITTED, VISIBLE, ABORTED):
                 return
-            self._write(txn, state=ABORTED, reason=reason, finish=time.time(), stats=stats or txn["stats"])
+            self._write(
+                txn, state=ABORTED, reason=reason, finish=time.time(), stats=stats or txn["stats"]
+            )
             self._drop_stage(txn)
             self._evict(txn["database"])
 
@@ -153,9 +178,12 @@ class Manager:
     def _stage(self, txn, deltas):
         for number, delta in enumerate(deltas):
             meta = {
-                b"rp.database": delta.database, b"rp.table": delta.table, b"rp.id": str(delta.table_id),
-                b"rp.op": "1" if delta.has_op else "0", b"rp.merge": delta.merge_condition or "",
-            }  # fmt: skip
+                b"rp.database": delta.database,
+                b"rp.table": delta.table,
+                b"rp.id": str(delta.table_id),
+                b"rp.op": "1" if delta.has_op else "0",
+                b"rp.merge": delta.merge_condition or "",
+            }
             rows = delta.rows.replace_schema_metadata(meta)
             path = self.staged / f"{txn['id']}.{number}.arrow"
             with open(path, "wb") as file:
@@ -178,9 +206,13 @@ class Manager:
             meta = {k.decode(): v.decode() for k, v in rows.schema.metadata.items()}
             deltas.append(
                 Delta(
-                    meta["rp.database"], meta["rp.table"], int(meta["rp.id"]), rows,
-                    meta["rp.op"] == "1", meta["rp.merge"] or None,
-                )  # fmt: skip
+                    meta["rp.database"],
+                    meta["rp.table"],
+                    int(meta["rp.id"]),
+                    rows,
+                    meta["rp.op"] == "1",
+                    meta["rp.merge"] or None,
+                )
             )
         return deltas
 

@@ -18,7 +18,9 @@ def pytest_terminal_summary(terminalreporter):
     """Says aloud what a run has not shown."""
     skipped = [r for r in terminalreporter.stats.get("skipped", []) if "rockpool" in r.nodeid]
     for report in skipped:
-        terminalreporter.write_line(f"NOT SHOWN: {report.nodeid}: {report.longrepr[2]}", yellow=True)
+        terminalreporter.write_line(
+            f"NOT SHOWN: {report.nodeid}: {report.longrepr[2]}", yellow=True
+        )
 
 
 @pytest.fixture(scope="session")
@@ -27,8 +29,17 @@ def shared(tmp_path_factory):
     if REAL:
         yield None
         return
-    pool = Rockpool(tmp_path_factory.mktemp("rockpool"), "--followers", "1", "--tick", "0.2",
-                    "--add-user", "reader:secret:select", "--add-user", "writer:pass word:insert")  # fmt: skip
+    pool = Rockpool(
+        tmp_path_factory.mktemp("rockpool"),
+        "--followers",
+        "1",
+        "--tick",
+        "0.2",
+        "--add-user",
+        "reader:secret:select",
+        "--add-user",
+        "writer:pass word:insert",
+    )
     yield pool
     pool.stop()
 

@@ -28,10 +28,22 @@ class Rockpool:
         port_file = self.data / "ports.json"
         port_file.unlink(missing_ok=True)
         began = time.monotonic()
-        command = [sys.executable, "-m", "rockpool", "--data", str(self.data / "state"), "--port-file", str(port_file)]
+        command = [
+            sys.executable,
+            "-m",
+            "rockpool",
+            "--data",
+            str(self.data / "state"),
+            "--port-file",
+            str(port_file),
+        ]
         self.log = open(self.data / "rockpool.log", "a")
         self.process = subprocess.Popen(
-            command + list(self.options), cwd=HOME, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log
+            command + list(self.options),
+            cwd=HOME,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
         )
         while not port_file.exists():
             assert self.process.poll() is None, (self.data / "rockpool.log").read_text()
@@ -52,7 +64,12 @@ class Rockpool:
 
     def client(self, user="root", password="", database=DATABASE):
         return Client(
-            ("127.0.0.1", self.ports["fe"]), ("127.0.0.1", self.ports["mysql"]), user, password, database, self.ports
+            ("127.0.0.1", self.ports["fe"]),
+            ("127.0.0.1", self.ports["mysql"]),
+            user,
+            password,
+            database,
+            self.ports,
         )
 
 
@@ -60,9 +77,13 @@ def real_client():
     host, _, port = REAL.removeprefix("http://").partition(":")
     mysql_host, _, mysql_port = os.environ["STARROCKS_MYSQL"].partition(":")
     return Client(
-        (host, int(port or 8030)), (mysql_host, int(mysql_port or 9030)), os.environ["STARROCKS_USER"],
-        os.environ.get("STARROCKS_PASSWORD", ""), DATABASE, None,
-    )  # fmt: skip
+        (host, int(port or 8030)),
+        (mysql_host, int(mysql_port or 9030)),
+        os.environ["STARROCKS_USER"],
+        os.environ.get("STARROCKS_PASSWORD", ""),
+        DATABASE,
+        None,
+    )
 
 
 def refused(client, sql, database=DATABASE):

@@ -96,9 +96,15 @@ class Client:
 
     def connect(self, database=None, **options):
         return pymysql.connect(
-            host=self.mysql_address[0], port=self.mysql_address[1], user=self.user, password=self.password,
-            database=database, charset="utf8mb4", autocommit=True, **options,
-        )  # fmt: skip
+            host=self.mysql_address[0],
+            port=self.mysql_address[1],
+            user=self.user,
+            password=self.password,
+            database=database,
+            charset="utf8mb4",
+            autocommit=True,
+            **options,
+        )
 
     def sql(self, text, database=""):
         """All rows, as the texts of the protocol (None for NULL, bytes for binary)."""
@@ -125,12 +131,26 @@ class Client:
         token = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
         return {"Authorization": f"Basic {token}"}
 
-    def request(self, method, target, headers=(), body=None, address=None, auth=True, expect=False, wait=True):
+    def request(
+        self,
+        method,
+        target,
+        headers=(),
+        body=None,
+        address=None,
+        auth=True,
+        expect=False,
+        wait=True,
+    ):
         """One request without following redirects; a body behind `Expect` waits for 100 Continue."""
         address = address or self.fe
         wire = Wire(address)
         try:
-            sent = {"Host": f"{address[0]}:{address[1]}", **(self.auth() if auth else {}), **dict(headers)}
+            sent = {
+                "Host": f"{address[0]}:{address[1]}",
+                **(self.auth() if auth else {}),
+                **dict(headers),
+            }
             if expect:
                 sent["Expect"] = "100-continue"
             if body is not None and "Transfer-Encoding" not in sent:
@@ -177,7 +197,11 @@ class Client:
         return self.follow("PUT", target, headers, body, expect=True).json
 
     def txn(self, op, label, table=None, body=None, database=None, **headers):
-        sent = {"db": database or self.database, "label": label, **{k: str(v) for k, v in headers.items()}}
+        sent = {
+            "db": database or self.database,
+            "label": label,
+            **{k: str(v) for k, v in headers.items()},
+        }
         if table:
             sent["table"] = table
         if op == "load":
@@ -188,7 +212,9 @@ class Client:
         return self.follow("POST", f"/api/transaction/{op}", sent).json
 
     def state(self, label, database=None):
-        return self.follow("GET", f"/api/{database or self.database}/get_load_state?label={label}").json["state"]
+        return self.follow(
+            "GET", f"/api/{database or self.database}/get_load_state?label={label}"
+        ).json["state"]
 
     def wait_visible(self, label, seconds=30):
         end = time.monotonic() + seconds

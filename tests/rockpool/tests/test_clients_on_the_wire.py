@@ -33,7 +33,12 @@ def test_a_connection_serves_several_requests(standin, cluster, pair):
     wire = Wire(("127.0.0.1", standin.ports["be"]))
     for number in range(3):
         body = f"{number}\ta\n".encode()
-        headers = {"Host": "x", **cluster.auth(), "Expect": "100-continue", "Content-Length": str(len(body))}
+        headers = {
+            "Host": "x",
+            **cluster.auth(),
+            "Expect": "100-continue",
+            "Content-Length": str(len(body)),
+        }
         wire.head("PUT", f"/api/{DATABASE}/{pair}/_stream_load", headers)
         assert wire.read_head()[0] == 100
         wire.send(body)
@@ -61,7 +66,12 @@ def test_flink_sends_ignore_json_size_with_an_array(cluster, table):
     """JSON is one array with strip_outer_array and ignore_json_size; __op stands in the rows."""
     name = table("k INT NOT NULL, v VARCHAR(9)", "PRIMARY KEY(k) DISTRIBUTED BY HASH(k)")
     headers = {"format": "json", "strip_outer_array": "true", "ignore_json_size": "true"}
-    assert cluster.load(name, '[{"k":1,"v":"a","__op":0},{"k":2,"v":"b","__op":0}]', **headers)["Status"] == "Success"
+    assert (
+        cluster.load(name, '[{"k":1,"v":"a","__op":0},{"k":2,"v":"b","__op":0}]', **headers)[
+            "Status"
+        ]
+        == "Success"
+    )
     assert cluster.load(name, '[{"k":1,"__op":1}]', **headers)["Status"] == "Success"
     assert cluster.rows(name) == [("2", "b")]
 

@@ -16,7 +16,12 @@ def pair(table):
 
 def test_a_stream_of_objects_is_the_default_framing(cluster, pair):
     """Concatenated objects; newline-delimited JSON works with strip_outer_array=false."""
-    assert cluster.load(pair, '{"k":1,"v":"a"}\n{"k":2,"v":"b"}{"k":3,"v":"c"}', **JSON)["NumberLoadedRows"] == 3
+    assert (
+        cluster.load(pair, '{"k":1,"v":"a"}\n{"k":2,"v":"b"}{"k":3,"v":"c"}', **JSON)[
+            "NumberLoadedRows"
+        ]
+        == 3
+    )
     assert cluster.rows(pair) == [("1", "a"), ("2", "b"), ("3", "c")]
 
 
@@ -24,7 +29,12 @@ def test_an_array_needs_strip_outer_array(cluster, pair):
     """The value is array type in json document stream, you can set strip_outer_array=true …"""
     reply = cluster.load(pair, '[{"k":1}]', **JSON)
     assert reply["Status"] == "Fail" and "array type in json document stream" in reply["Message"]
-    assert cluster.load(pair, '[{"k":1},{"k":2}]', strip_outer_array="true", **JSON)["NumberLoadedRows"] == 2
+    assert (
+        cluster.load(pair, '[{"k":1},{"k":2}]', strip_outer_array="true", **JSON)[
+            "NumberLoadedRows"
+        ]
+        == 2
+    )
 
 
 def test_an_object_with_strip_outer_array_is_refused(cluster, pair):
@@ -61,19 +71,42 @@ def test_json_carries_every_character(cluster, pair, value):
 
 def test_numbers_keep_their_digits(cluster, table):
     """DECIMAL, VARCHAR and LARGEINT columns take the number's own text."""
-    name = table("k INT, d DECIMAL(38,2), v VARCHAR(40), b LARGEINT", "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)")
-    cluster.load(name, '{"k":1,"d":123456789012345678901234567890.12,"v":1.50,"b":170141183460469231731687303715884105727}', **JSON)
+    name = table(
+        "k INT, d DECIMAL(38,2), v VARCHAR(40), b LARGEINT",
+        "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)",
+    )
+    cluster.load(
+        name,
+        '{"k":1,"d":123456789012345678901234567890.12,"v":1.50,"b":170141183460469231731687303715884105727}',
+        **JSON,
+    )
     assert cluster.rows(name) == [
-        ("1", "123456789012345678901234567890.12", "1.50", "170141183460469231731687303715884105727")
+        (
+            "1",
+            "123456789012345678901234567890.12",
+            "1.50",
+            "170141183460469231731687303715884105727",
+        )
     ]
 
 
 def test_texts_convert_to_the_types_of_their_columns(cluster, table):
     """Strings become numbers, dates and booleans; objects and arrays become their text."""
-    name = table("k INT, t DATETIME, b BOOLEAN, j JSON, v VARCHAR(40)", "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)")
-    row = {"k": "7", "t": "2024-01-02 03:04:05.5", "b": True, "j": {"a": [1, 2]}, "v": {"x": [1, "y"]}}
+    name = table(
+        "k INT, t DATETIME, b BOOLEAN, j JSON, v VARCHAR(40)",
+        "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)",
+    )
+    row = {
+        "k": "7",
+        "t": "2024-01-02 03:04:05.5",
+        "b": True,
+        "j": {"a": [1, 2]},
+        "v": {"x": [1, "y"]},
+    }
     cluster.load(name, json.dumps(row), **JSON)
-    assert cluster.rows(name) == [("7", "2024-01-02 03:04:05.500000", "1", '{"a": [1, 2]}', '{"x":[1,"y"]}')]
+    assert cluster.rows(name) == [
+        ("7", "2024-01-02 03:04:05.500000", "1", '{"a": [1, 2]}', '{"x":[1,"y"]}')
+    ]
 
 
 @pytest.mark.parametrize("value", ['"abc"', "2147483648", "true", "[1]", '{"a":1}', '""'])
@@ -100,13 +133,23 @@ def test_vary_long_texts_are_measured_in_bytes(cluster, pair):
 
 def test_compressed_json_is_unpacked(cluster, pair):
     """compression or Content-Encoding: GZIP."""
-    assert cluster.load(pair, gzip.compress(b'{"k":1}'), compression="GZIP", **JSON)["Status"] == "Success"
-    assert cluster.load(pair, gzip.compress(b'{"k":1}'), **{"Content-Encoding": "gzip"}, **JSON)["Status"] == "Success"
+    assert (
+        cluster.load(pair, gzip.compress(b'{"k":1}'), compression="GZIP", **JSON)["Status"]
+        == "Success"
+    )
+    assert (
+        cluster.load(pair, gzip.compress(b'{"k":1}'), **{"Content-Encoding": "gzip"}, **JSON)[
+            "Status"
+        ]
+        == "Success"
+    )
 
 
 def test_the_size_of_json_is_checked_from_content_length(cluster, pair):
     """100 MB cap from Content-Length unless ignore_json_size; answered before the body is read."""
-    reply = cluster.request("PUT", f"/api/{cluster.database}/{pair}/_stream_load", expect=True, body=b"")
+    reply = cluster.request(
+        "PUT", f"/api/{cluster.database}/{pair}/_stream_load", expect=True, body=b""
+    )
     host, _, port = reply.headers["location"].removeprefix("http://").split("/")[0].partition(":")
     headers = {"format": "json", "Content-Length": "104857601"}
     target = f"/api/{cluster.database}/{pair}/_stream_load"

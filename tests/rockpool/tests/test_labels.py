@@ -15,7 +15,12 @@ def test_get_load_state_has_shape_a(cluster, pair):
     cluster.load(pair, "1\ta\n", label=label)
     reply = cluster.follow("GET", f"/api/{DATABASE}/get_load_state?label={label}").json
     assert reply["state"] == "VISIBLE"
-    assert (reply["status"], reply["code"], reply["msg"], reply["message"]) == ("OK", "0", "Success", "OK")
+    assert (reply["status"], reply["code"], reply["msg"], reply["message"]) == (
+        "OK",
+        "0",
+        "Success",
+        "OK",
+    )
 
 
 def test_an_unheard_label_is_unknown(cluster):
@@ -34,14 +39,18 @@ def test_get_load_state_of_a_wrong_database_fails_with_http_200(cluster):
 
 def test_get_load_state_needs_credentials(cluster):
     """Without credentials: 401."""
-    assert cluster.request("GET", f"/api/{DATABASE}/get_load_state?label=x", auth=False).status == 401
+    assert (
+        cluster.request("GET", f"/api/{DATABASE}/get_load_state?label=x", auth=False).status == 401
+    )
 
 
 def test_labels_are_unique_per_database(cluster, pair):
     """The same label may be used in another database."""
     other, label = cluster.fresh("db"), cluster.fresh("both")
     cluster.sql(f"CREATE DATABASE {other}")
-    cluster.sql(f'CREATE TABLE {other}.t (k INT) DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) PROPERTIES ("replication_num"="1")')
+    cluster.sql(
+        f'CREATE TABLE {other}.t (k INT) DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) PROPERTIES ("replication_num"="1")'
+    )
     assert cluster.load(pair, "1\ta\n", label=label)["Status"] == "Success"
     assert cluster.load("t", "1\n", database=other, label=label)["Status"] == "Success"
     cluster.sql(f"DROP DATABASE {other}")
@@ -59,7 +68,9 @@ def test_the_latest_transaction_of_a_label_is_reported(cluster, pair):
 def test_the_oldest_finished_labels_are_forgotten_by_count(own):
     """label_keep_max_num: oldest finished are dropped regardless of age, running ones are kept."""
     _, client = own("--label-keep-max-num", "3")
-    client.sql('CREATE TABLE t (k INT) DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) PROPERTIES ("replication_num"="1")')
+    client.sql(
+        'CREATE TABLE t (k INT) DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) PROPERTIES ("replication_num"="1")'
+    )
     client.txn("begin", "open", "t")
     for number in range(4):
         assert client.load("t", "1\n", label=f"l{number}")["Status"] == "Success"
@@ -72,7 +83,9 @@ def test_the_oldest_finished_labels_are_forgotten_by_count(own):
 def test_running_transactions_are_limited(own):
     """current running txns on db N is M, larger than limit L"""
     _, client = own("--max-running-txn", "2")
-    client.sql('CREATE TABLE t (k INT) DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) PROPERTIES ("replication_num"="1")')
+    client.sql(
+        'CREATE TABLE t (k INT) DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) PROPERTIES ("replication_num"="1")'
+    )
     for number in range(2):
         client.txn("begin", f"l{number}", "t")
     reply = client.load("t", "1\n")

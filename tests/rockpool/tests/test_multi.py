@@ -98,7 +98,9 @@ def test_rollback_is_ok_twice_and_commit_after_it_is_refused(cluster, two, label
     assert cluster.txn("rollback", label, **MULTI)["Status"] == "OK"
     assert cluster.txn("rollback", label, **MULTI)["Status"] == "OK"
     reply = cluster.txn("commit", label, **MULTI)
-    assert reply["Status"] == "FAILED" and "Can not commit CANCELLED transaction" in reply["Message"]
+    assert (
+        reply["Status"] == "FAILED" and "Can not commit CANCELLED transaction" in reply["Message"]
+    )
     assert cluster.state(label) == "ABORTED"
     assert cluster.rows(two[0]) == []
 
@@ -107,7 +109,10 @@ def test_an_unknown_label_is_no_task(cluster, label):
     """stream load task L does not exist."""
     for op in ("commit", "rollback"):
         reply = cluster.txn(op, label, **MULTI)
-        assert reply["Status"] == "FAILED" and f"stream load task {label} does not exist" in reply["Message"]
+        assert (
+            reply["Status"] == "FAILED"
+            and f"stream load task {label} does not exist" in reply["Message"]
+        )
 
 
 def test_the_first_load_of_a_table_fixes_its_parameters(cluster, two, label):
@@ -153,7 +158,12 @@ def test_a_leader_change_cancels_open_multi_transactions(standin, cluster, two, 
     """FE restart or leader change: the open transaction is cancelled and its task unknown."""
     begin(cluster, label)
     cluster.txn("load", label, two[0], "1\ta\n", **MULTI)
-    cluster.request("POST", "/fe/leader_change", {"Content-Length": "0"}, address=("127.0.0.1", standin.ports["admin"]))
+    cluster.request(
+        "POST",
+        "/fe/leader_change",
+        {"Content-Length": "0"},
+        address=("127.0.0.1", standin.ports["admin"]),
+    )
     assert cluster.state(label) == "ABORTED"
     assert "does not exist" in cluster.txn("commit", label, **MULTI)["Message"]
 

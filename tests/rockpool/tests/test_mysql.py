@@ -39,14 +39,24 @@ def test_the_server_says_what_it_is(standin, cluster):
 def test_a_wrong_password_is_1045(cluster):
     """Access denied: 1045."""
     with pytest.raises(pymysql.OperationalError) as caught:
-        pymysql.connect(host=cluster.mysql_address[0], port=cluster.mysql_address[1], user=cluster.user, password="wrong!")
+        pymysql.connect(
+            host=cluster.mysql_address[0],
+            port=cluster.mysql_address[1],
+            user=cluster.user,
+            password="wrong!",
+        )
     assert caught.value.args[0] == 1045
 
 
 def test_an_unknown_user_is_1045(cluster):
     """An unknown user looks like a wrong password."""
     with pytest.raises(pymysql.OperationalError) as caught:
-        pymysql.connect(host=cluster.mysql_address[0], port=cluster.mysql_address[1], user="nobody_here", password="")
+        pymysql.connect(
+            host=cluster.mysql_address[0],
+            port=cluster.mysql_address[1],
+            user="nobody_here",
+            password="",
+        )
     assert caught.value.args[0] == 1045
 
 
@@ -75,10 +85,14 @@ def test_a_user_with_a_password_logs_in_by_native_password(standin):
 @pytest.mark.parametrize(
     "sql, number",
     [
-        ("SELEC 1", 1064), ("SELECT * FROM no_such_table", 5502), ("SELECT * FROM no_such_db.t", 1049),
-        ("SELECT @@no_such_variable", 1193), ("SET no_such_variable = 1", 1193), ("SELECT no_such_function(1)", 1064),
+        ("SELEC 1", 1064),
+        ("SELECT * FROM no_such_table", 5502),
+        ("SELECT * FROM no_such_db.t", 1049),
+        ("SELECT @@no_such_variable", 1193),
+        ("SET no_such_variable = 1", 1193),
+        ("SELECT no_such_function(1)", 1064),
     ],
-)  # fmt: skip
+)
 def test_errors_carry_their_numbers(cluster, sql, number):
     """1064 syntax, 5502 unknown table, 1049 unknown database, 1193 unknown variable."""
     assert refused(cluster, sql)[0] == number
@@ -98,7 +112,17 @@ def test_no_database_selected(cluster):
     connection.close()
 
 
-@pytest.mark.parametrize("sql", ["INSERT INTO t VALUES (1)", "DELETE FROM t", "BEGIN", "GRANT ALL ON *.* TO x", "CREATE USER x", "EXPLAIN SELECT 1"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO t VALUES (1)",
+        "DELETE FROM t",
+        "BEGIN",
+        "GRANT ALL ON *.* TO x",
+        "CREATE USER x",
+        "EXPLAIN SELECT 1",
+    ],
+)
 def test_statements_that_are_missing_are_refused_loudly(standin, cluster, sql):
     """What rockpool does not implement it says."""
     number, text = refused(cluster, sql)
@@ -107,7 +131,12 @@ def test_statements_that_are_missing_are_refused_loudly(standin, cluster, sql):
 
 def test_functions_of_the_engine_beneath_are_not_offered(standin, cluster):
     """Only functions of the allow-list pass: nothing works by DuckDB's grace."""
-    for call in ("list_value(1)", "epoch_ms(1)", "strftime('2024-01-01', '%Y')", "read_csv('/etc/passwd')"):
+    for call in (
+        "list_value(1)",
+        "epoch_ms(1)",
+        "strftime('2024-01-01', '%Y')",
+        "read_csv('/etc/passwd')",
+    ):
         assert refused(cluster, f"SELECT {call}")[0] == 1064
 
 
@@ -139,8 +168,13 @@ def test_column_types_reach_the_client(cluster, detail):
         row = cursor.fetchone()
     connection.close()
     assert row == (
-        datetime.datetime(2024, 1, 1, 10, 0, 10), decimal.Decimal("1.10"), 1, datetime.date(2024, 1, 1), 0.5, "a"
-    )  # fmt: skip
+        datetime.datetime(2024, 1, 1, 10, 0, 10),
+        decimal.Decimal("1.10"),
+        1,
+        datetime.date(2024, 1, 1),
+        0.5,
+        "a",
+    )
 
 
 def test_titles_are_names_or_the_text_of_the_expression(cluster, detail):
@@ -170,7 +204,7 @@ def test_the_window_expression_of_millrace(cluster, detail):
         ("DAY", "2024-01-01 12:00:00", "2024-01-02 11:59:59", "0"),
         ("DAY", "2024-01-01 12:00:00", "2024-01-02 12:00:00", "1"),
     ],
-)  # fmt: skip
+)
 def test_timestampdiff_counts_whole_elapsed_units(cluster, unit, start, end, value):
     """Elapsed units truncated toward zero, not boundaries crossed."""
     assert cluster.sql(f"SELECT TIMESTAMPDIFF({unit}, '{start}', '{end}')") == [(value,)]
@@ -180,8 +214,12 @@ def test_decimal_division_is_exact(cluster, detail):
     """DECIMAL / n is a DECIMAL with six digits more (at most twelve), rounded half up."""
     assert cluster.sql("SELECT CAST('1.00' AS DECIMAL(18,2)) / 3") == [("0.33333333",)]
     assert cluster.sql("SELECT CAST('2.00' AS DECIMAL(18,2)) / 3") == [("0.66666667",)]
-    assert cluster.sql("SELECT CAST('-2.00' AS DECIMAL(18,2)) / CAST('0.3' AS DECIMAL(5,1))") == [("-6.66666667",)]
-    assert cluster.sql(f"SELECT sum(d) / count(*), avg(d) FROM {detail} WHERE c = 'a'") == [("1.65000000", "1.65000000")]
+    assert cluster.sql("SELECT CAST('-2.00' AS DECIMAL(18,2)) / CAST('0.3' AS DECIMAL(5,1))") == [
+        ("-6.66666667",)
+    ]
+    assert cluster.sql(f"SELECT sum(d) / count(*), avg(d) FROM {detail} WHERE c = 'a'") == [
+        ("1.65000000", "1.65000000")
+    ]
     assert cluster.sql("SELECT CAST('1.00' AS DECIMAL(18,2)) / 0") == [(None,)]
 
 
@@ -194,7 +232,9 @@ def test_large_decimal_sums_are_exact(cluster, table):
 
 def test_casts_follow_the_server(cluster):
     """CAST that fails is NULL; to an integer it cuts the fraction off; LARGEINT has 128 bits."""
-    row = cluster.sql("SELECT CAST(1.7 AS INT), CAST('x' AS INT), CAST('12' AS BIGINT), CAST(9223372036854775807 AS LARGEINT) + 1, CAST('2024-01-01' AS DATETIME), CAST(CAST('1.5' AS DECIMAL(5,1)) AS INT)")[0]
+    row = cluster.sql(
+        "SELECT CAST(1.7 AS INT), CAST('x' AS INT), CAST('12' AS BIGINT), CAST(9223372036854775807 AS LARGEINT) + 1, CAST('2024-01-01' AS DATETIME), CAST(CAST('1.5' AS DECIMAL(5,1)) AS INT)"
+    )[0]
     assert row == ("1", None, "12", "9223372036854775808", "2024-01-01 00:00:00", "1")
 
 
@@ -206,7 +246,9 @@ def test_null_safe_equality_and_full_outer_join(cluster, detail, table):
         f"SELECT l.c, l.n, r.n FROM (SELECT c, count(*) AS n FROM {detail} GROUP BY c) l "
         f"FULL OUTER JOIN {name} r ON l.c <=> r.c ORDER BY l.c, r.n"
     )
-    assert sorted(rows, key=str) == sorted([("a", "2", "1"), ("b", "1", None), (None, "1", "2"), (None, None, "3")], key=str)
+    assert sorted(rows, key=str) == sorted(
+        [("a", "2", "1"), ("b", "1", None), (None, "1", "2"), (None, None, "3")], key=str
+    )
 
 
 def test_common_table_expressions_union_having_and_limit(cluster, detail):
@@ -233,7 +275,9 @@ def test_json_columns_are_read_by_path(cluster, table):
     """get_json_string and json_query on a JSON column."""
     name = table("k INT, j JSON", "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)")
     cluster.load(name, '1\t{"a": {"b": "x"}, "n": 5}\n')
-    assert cluster.sql(f"SELECT get_json_string(j, '$.a.b'), get_json_int(j, '$.n') FROM {name}") == [("x", "5")]
+    assert cluster.sql(
+        f"SELECT get_json_string(j, '$.a.b'), get_json_int(j, '$.n') FROM {name}"
+    ) == [("x", "5")]
 
 
 # ---- session
@@ -243,15 +287,21 @@ def test_statements_that_clients_open_with(cluster):
     """MariaDB Connector/C and Connector/J open with SET statements and @@ variables."""
     connection = cluster.connect()
     with connection.cursor() as cursor:
-        cursor.execute("set autocommit=1,sql_mode=CONCAT(@@sql_mode,',STRICT_TRANS_TABLES'),time_zone='+00:00',NAMES utf8mb4")
+        cursor.execute(
+            "set autocommit=1,sql_mode=CONCAT(@@sql_mode,',STRICT_TRANS_TABLES'),time_zone='+00:00',NAMES utf8mb4"
+        )
         cursor.execute("SELECT @@sql_mode")
         assert "STRICT_TRANS_TABLES" in cursor.fetchone()[0]
         cursor.execute("SET NAMES utf8mb4")
         cursor.execute("SET character_set_results = NULL")
         cursor.execute("SET sql_mode='STRICT_TRANS_TABLES'")
-        cursor.execute("/* mysql-connector */ SELECT @@session.auto_increment_increment AS a, @@init_connect AS b, @@license AS c, @@net_buffer_length AS d, @@wait_timeout AS e")
+        cursor.execute(
+            "/* mysql-connector */ SELECT @@session.auto_increment_increment AS a, @@init_connect AS b, @@license AS c, @@net_buffer_length AS d, @@wait_timeout AS e"
+        )
         assert len(cursor.fetchone()) == 5
-        cursor.execute("SHOW VARIABLES WHERE Variable_name = 'time_zone' OR Variable_name = 'wait_timeout'")
+        cursor.execute(
+            "SHOW VARIABLES WHERE Variable_name = 'time_zone' OR Variable_name = 'wait_timeout'"
+        )
         assert dict(cursor.fetchall())["time_zone"] == "+00:00"
         cursor.execute("select current_version() as ver;")
         assert [d[0] for d in cursor.description] == ["ver"]
@@ -291,8 +341,12 @@ def test_information_schema_describes_the_tables(cluster, detail):
     assert rows[0][:3] == ("t", "1", "datetime") and rows[0][6] == "NO"
     assert rows[1][4] == "20" and rows[2][4:6] == ("18", "2")
     assert all(r[3] is not None for r in rows)
-    assert cluster.sql(f"SELECT TABLE_TYPE FROM information_schema.tables WHERE TABLE_NAME = '{detail}'") == [("BASE TABLE",)]
-    config = cluster.sql(f"SELECT TABLE_MODEL, DISTRIBUTE_TYPE FROM information_schema.tables_config WHERE TABLE_NAME = '{detail}'")
+    assert cluster.sql(
+        f"SELECT TABLE_TYPE FROM information_schema.tables WHERE TABLE_NAME = '{detail}'"
+    ) == [("BASE TABLE",)]
+    config = cluster.sql(
+        f"SELECT TABLE_MODEL, DISTRIBUTE_TYPE FROM information_schema.tables_config WHERE TABLE_NAME = '{detail}'"
+    )
     assert config == [("DUP_KEYS", "HASH")]
 
 
@@ -314,7 +368,15 @@ def test_the_mariadb_client_prints_tables(standin, detail):
     program = shutil.which("mariadb") or shutil.which("mysql")
     if program is None:
         pytest.skip("no mariadb client on this machine")
-    command = [program, "-h127.0.0.1", f"-P{standin.ports['mysql']}", "-ureader", "-psecret", "--skip-ssl", DATABASE]
+    command = [
+        program,
+        "-h127.0.0.1",
+        f"-P{standin.ports['mysql']}",
+        "-ureader",
+        "-psecret",
+        "--skip-ssl",
+        DATABASE,
+    ]
     sql = f"SELECT t, d, f FROM {detail} WHERE q IS NOT NULL ORDER BY t"
     done = subprocess.run([*command, "-t", "-e", sql], capture_output=True, text=True, timeout=20)
     assert done.returncode == 0, done.stderr
@@ -322,7 +384,11 @@ def test_the_mariadb_client_prints_tables(standin, detail):
     assert "| 2024-01-01 10:00:10        | 1.10 |    1 |" in lines
     assert "| 2024-01-01 10:00:50.250000 | 2.20 |    0 |" in lines
     assert "NULL" in lines[5]
-    done = subprocess.run([*command, "-e", "SELECT * FROM nothing"], capture_output=True, text=True, timeout=20)
+    done = subprocess.run(
+        [*command, "-e", "SELECT * FROM nothing"], capture_output=True, text=True, timeout=20
+    )
     assert done.returncode == 1 and "ERROR 5502 (42S02)" in done.stderr
-    done = subprocess.run([*command, "--batch", "-e", "status"], capture_output=True, text=True, timeout=20)
+    done = subprocess.run(
+        [*command, "--batch", "-e", "status"], capture_output=True, text=True, timeout=20
+    )
     assert done.returncode == 0 and "Server version" in done.stdout

@@ -15,7 +15,9 @@ TIMEOUT = 60
 def jars(shared):
     """The jars of the official clients, fetched once by Maven."""
     if shared is None:
-        pytest.skip("the official clients run against the stand-in: a real cluster is named by STARROCKS_FE")
+        pytest.skip(
+            "the official clients run against the stand-in: a real cluster is named by STARROCKS_FE"
+        )
     if shutil.which("java") is None:
         pytest.skip("no java on this machine")
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -36,7 +38,18 @@ def class_path(program, jars):
     path = ":".join(map(str, jars))
     if not made.exists() or made.stat().st_mtime < source.stat().st_mtime:
         compiler = next(CACHE.glob("ecj-*.jar"))
-        command = ["java", "-jar", str(compiler), "-17", "-nowarn", "-cp", path, "-d", str(classes), str(source)]
+        command = [
+            "java",
+            "-jar",
+            str(compiler),
+            "-17",
+            "-nowarn",
+            "-cp",
+            path,
+            "-d",
+            str(classes),
+            str(source),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
         assert done.returncode == 0, done.stdout + done.stderr
     return f"{classes}:{path}"
@@ -44,9 +57,15 @@ def class_path(program, jars):
 
 def run_java(path, program, *arguments):
     command = [
-        "java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", path,
-        program, *arguments,
-    ]  # fmt: skip
+        "java",
+        "-Xmx128m",
+        "-XX:TieredStopAtLevel=1",
+        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+        "-cp",
+        path,
+        program,
+        *arguments,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
     return done.stdout.splitlines(), done.stdout + done.stderr
 
@@ -127,9 +146,13 @@ def test_the_catalog_of_the_flink_connector_creates_and_reads_a_table(cluster, j
     wanted = ("flink-", "slf4j-")
     path = class_path("CatalogDriver", [j for j in jars if j.name.startswith(wanted)])
     name = cluster.fresh("flink")
-    lines, output = run_java(path, "CatalogDriver", str(shared.ports["mysql"]), "root", "", DATABASE, name)
+    lines, output = run_java(
+        path, "CatalogDriver", str(shared.ports["mysql"]), "root", "", DATABASE, name
+    )
     assert "DATABASE true" in lines and "TYPE PRIMARY_KEY KEYS [id]" in lines, output
-    assert "COLUMN name varchar true 20 null" in lines and "COLUMN price decimal true 18 2" in lines, output
+    assert (
+        "COLUMN name varchar true 20 null" in lines and "COLUMN price decimal true 18 2" in lines
+    ), output
     assert any(line.startswith("VERSION 4.0") for line in lines), output
     assert "MAPPING {at=DATETIME, id=INT, name=VARCHAR, price=DECIMAL}" in lines, output
     assert [r[0] for r in cluster.sql(f"DESC {name}")] == ["id", "name", "price", "at"]

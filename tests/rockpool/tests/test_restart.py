@@ -7,9 +7,15 @@ ONE = 'PROPERTIES ("replication_num"="1")'
 
 
 def ready(client):
-    client.sql(f"CREATE TABLE d (k INT, v VARCHAR(10)) DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) {ONE}")
-    client.sql(f"CREATE TABLE p (k INT NOT NULL, v INT) PRIMARY KEY(k) DISTRIBUTED BY HASH(k) {ONE}")
-    client.sql(f"CREATE TABLE a (k INT, n BIGINT SUM) AGGREGATE KEY(k) DISTRIBUTED BY HASH(k) {ONE}")
+    client.sql(
+        f"CREATE TABLE d (k INT, v VARCHAR(10)) DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) {ONE}"
+    )
+    client.sql(
+        f"CREATE TABLE p (k INT NOT NULL, v INT) PRIMARY KEY(k) DISTRIBUTED BY HASH(k) {ONE}"
+    )
+    client.sql(
+        f"CREATE TABLE a (k INT, n BIGINT SUM) AGGREGATE KEY(k) DISTRIBUTED BY HASH(k) {ONE}"
+    )
 
 
 def killed(pool):

@@ -10,10 +10,22 @@ import zstandard
 from rockpool_support import DATABASE
 
 KEYS = [
-    "TxnId", "Label", "Status", "Message", "NumberTotalRows", "NumberLoadedRows", "NumberFilteredRows",
-    "NumberUnselectedRows", "LoadBytes", "LoadTimeMs", "BeginTxnTimeMs", "StreamLoadPlanTimeMs", "ReadDataTimeMs",
-    "WriteDataTimeMs", "CommitAndPublishTimeMs",
-]  # fmt: skip
+    "TxnId",
+    "Label",
+    "Status",
+    "Message",
+    "NumberTotalRows",
+    "NumberLoadedRows",
+    "NumberFilteredRows",
+    "NumberUnselectedRows",
+    "LoadBytes",
+    "LoadTimeMs",
+    "BeginTxnTimeMs",
+    "StreamLoadPlanTimeMs",
+    "ReadDataTimeMs",
+    "WriteDataTimeMs",
+    "CommitAndPublishTimeMs",
+]
 PAIR = ("k INT, v VARCHAR(10)", "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)")
 
 
@@ -85,7 +97,9 @@ def test_missing_credentials_are_401_with_an_empty_realm(cluster, pair):
 def test_a_wrong_password_is_401(cluster, pair):
     """Bad credentials at the frontend: 401."""
     token = base64.b64encode(b"root:wrong").decode()
-    reply = cluster.request("PUT", target(pair), {"Authorization": f"Basic {token}"}, auth=False, expect=True, body=b"")
+    reply = cluster.request(
+        "PUT", target(pair), {"Authorization": f"Basic {token}"}, auth=False, expect=True, body=b""
+    )
     assert reply.status == 401
 
 
@@ -108,13 +122,22 @@ def test_a_user_with_insert_only_may_load(standin, cluster, pair):
 
 def test_the_backend_sends_100_continue_after_its_header_checks(cluster, pair):
     """The backend sends 100 Continue only if the header checks pass."""
-    reply = cluster.request("PUT", target(pair), body=b"1\ta\n", address=backend_of(cluster, pair), expect=True)
+    reply = cluster.request(
+        "PUT", target(pair), body=b"1\ta\n", address=backend_of(cluster, pair), expect=True
+    )
     assert reply.continued and reply["Status"] == "Success"
 
 
 def test_the_backend_replies_at_once_when_a_header_is_wrong(cluster, pair):
     """If checks fail it replies with the error JSON at once and does not read the body."""
-    reply = cluster.request("PUT", target(pair), {"format": "xml", "Content-Length": "1000"}, body=b"", address=backend_of(cluster, pair), expect=True)
+    reply = cluster.request(
+        "PUT",
+        target(pair),
+        {"format": "xml", "Content-Length": "1000"},
+        body=b"",
+        address=backend_of(cluster, pair),
+        expect=True,
+    )
     assert not reply.continued
     assert reply["Status"] == "Fail" and reply["Message"] == "unknown data format, format=xml"
     assert reply["TxnId"] == -1
@@ -128,7 +151,9 @@ def test_expect_is_optional_at_the_backend(cluster, pair):
 
 def test_the_backend_requires_authorization_again(cluster, pair):
     """Without Authorization the backend says Fail, 'no valid Basic authorization', with HTTP 200."""
-    reply = cluster.request("PUT", target(pair), body=b"1\ta\n", address=backend_of(cluster, pair), auth=False)
+    reply = cluster.request(
+        "PUT", target(pair), body=b"1\ta\n", address=backend_of(cluster, pair), auth=False
+    )
     assert reply.status == 200
     assert reply["Status"] == "Fail" and "no valid Basic authorization" in reply["Message"]
 
@@ -137,7 +162,10 @@ def test_an_unknown_path_on_the_backend_is_404(cluster, pair):
     """Unknown path on a backend: 404 Not Found; get_load_state is one of them."""
     address = backend_of(cluster, pair)
     assert cluster.request("GET", "/api/nothing", address=address).status == 404
-    assert cluster.request("GET", f"/api/{DATABASE}/get_load_state?label=x", address=address).status == 404
+    assert (
+        cluster.request("GET", f"/api/{DATABASE}/get_load_state?label=x", address=address).status
+        == 404
+    )
 
 
 def test_a_successful_load_replies_with_all_keys_in_order(cluster, pair):
@@ -165,7 +193,14 @@ def test_without_a_label_the_backend_makes_one(cluster, pair):
 def test_chunked_bodies_are_read(cluster, pair):
     """A body may come chunked instead of with a Content-Length."""
     body = b"4\r\n1\ta\n\r\n4\r\n2\tb\n\r\n0\r\n\r\n"
-    reply = cluster.request("PUT", target(pair), {"Transfer-Encoding": "chunked"}, body, backend_of(cluster, pair), expect=True)
+    reply = cluster.request(
+        "PUT",
+        target(pair),
+        {"Transfer-Encoding": "chunked"},
+        body,
+        backend_of(cluster, pair),
+        expect=True,
+    )
     assert reply["NumberLoadedRows"] == 2
 
 
@@ -205,7 +240,11 @@ def test_a_cut_body_loads_nothing_and_frees_the_label(standin, cluster, pair):
 
     label = cluster.fresh("cut")
     wire = Wire(backend_of(cluster, pair))
-    wire.head("PUT", target(pair), {"Host": "x", **cluster.auth(), "label": label, "Content-Length": "1000"})
+    wire.head(
+        "PUT",
+        target(pair),
+        {"Host": "x", **cluster.auth(), "label": label, "Content-Length": "1000"},
+    )
     wire.send(b"1\ta\n")
     time.sleep(0.3)
     wire.close()
@@ -298,7 +337,9 @@ def test_backslash_n_is_null_and_an_empty_field_is_an_empty_string(cluster, pair
 
 def test_separators_may_be_spelled_in_hex(cluster, pair):
     """column_separator and row_delimiter: non-printing ones as \\x01, \\x02."""
-    reply = cluster.load(pair, b"1\x01a\nb\x022\x01c\td\x02", column_separator="\\x01", row_delimiter="\\x02")
+    reply = cluster.load(
+        pair, b"1\x01a\nb\x022\x01c\td\x02", column_separator="\\x01", row_delimiter="\\x02"
+    )
     assert reply["Status"] == "Success"
     assert cluster.rows(pair) == [("1", "a\nb"), ("2", "c\td")]
 
@@ -340,7 +381,9 @@ def test_skip_header_and_trim_space(cluster, pair):
 
 def test_enclose_and_escape_in_a_plain_load(cluster, pair):
     """enclose lets a field hold separators, escape takes the next character as it is."""
-    cluster.load(pair, '1,"a,b"\n2,c\\,d\n3,"e\nf"\n', column_separator=",", enclose='"', escape="\\")
+    cluster.load(
+        pair, '1,"a,b"\n2,c\\,d\n3,"e\nf"\n', column_separator=",", enclose='"', escape="\\"
+    )
     assert cluster.rows(pair) == [("1", "a,b"), ("2", "c,d"), ("3", "e\nf")]
 
 
@@ -366,7 +409,7 @@ def test_odd_characters_arrive_unchanged(cluster, pair, value):
         ({"format": "zstd"}, zstandard.compress),
         ({"format": "lz4", "compression": "lz4_frame"}, lz4.frame.compress),
     ],
-)  # fmt: skip
+)
 def test_compressed_csv_is_unpacked(cluster, pair, headers, pack):
     """format gzip, lz4, zstd = compressed CSV; compression beside it names the same."""
     assert cluster.load(pair, pack(b"1\ta\n"), **headers)["Status"] == "Success"
@@ -396,7 +439,10 @@ def test_columns_may_drop_fields_and_rename_them(cluster, pair):
 
 def test_missing_columns_take_their_default(cluster, table):
     """Columns that are not named take their default or NULL; without either the load is refused."""
-    name = table('k INT, d INT DEFAULT "7", n INT, s VARCHAR(5) NOT NULL', "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)")
+    name = table(
+        'k INT, d INT DEFAULT "7", n INT, s VARCHAR(5) NOT NULL',
+        "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)",
+    )
     cluster.load(name, "1\tx\n", columns="k,s")
     assert cluster.rows(name) == [("1", "7", None, "x")]
     reply = cluster.load(name, "1\n", columns="k")
@@ -412,4 +458,6 @@ def test_what_the_stand_in_lacks_is_refused_loudly(standin, cluster, pair):
     """Headers and expressions that rockpool does not implement fail the load, never silently pass."""
     for headers in ({"partial_update": "true"}, {"partitions": "p1"}, {"negative": "true"}):
         reply = cluster.load(pair, "1\ta\n", **headers)
-        assert reply["Status"] == "Fail" and "rockpool does not implement" in reply["Message"], headers
+        assert reply["Status"] == "Fail" and "rockpool does not implement" in reply["Message"], (
+            headers
+        )

@@ -16,7 +16,7 @@ AGGREGATE = (
     "k INT NOT NULL, n BIGINT SUM, d DECIMAL(38,2) SUM, lo INT MIN, hi INT MAX, r VARCHAR(9) REPLACE, "
     "i VARCHAR(9) REPLACE_IF_NOT_NULL",
     "AGGREGATE KEY(k) DISTRIBUTED BY HASH(k)",
-)  # fmt: skip
+)
 
 
 def test_the_detail_table_is_created_and_described(cluster):
@@ -29,7 +29,13 @@ def test_the_detail_table_is_created_and_described(cluster):
     assert rows[0][:4] == ("occurred_at", "datetime", "NO", "true")
     assert rows[5][:4] == ("amount", "decimal(18,2)", "YES", "false")
     shown = cluster.sql(f"SHOW CREATE TABLE {name}")[0][1]
-    for part in ("DUPLICATE KEY(`occurred_at`)", "date_trunc('day', occurred_at)", "HASH(`_partition`, `_offset`)", "BUCKETS 4", '"replication_num" = "1"'):
+    for part in (
+        "DUPLICATE KEY(`occurred_at`)",
+        "date_trunc('day', occurred_at)",
+        "HASH(`_partition`, `_offset`)",
+        "BUCKETS 4",
+        '"replication_num" = "1"',
+    ):
         assert part in shown
 
 
@@ -57,21 +63,35 @@ REFUSED = [
     ("a INT, b INT SUM", "AGGREGATE KEY(a) DISTRIBUTED BY HASH(b)", ""),
     ("a INT, b INT", "UNIQUE KEY(a) DISTRIBUTED BY RANDOM", ""),
     ("a INT, b INT", "PRIMARY KEY(a) DISTRIBUTED BY HASH(b)", ""),
-    ("a INT, d DATE, b INT", "PRIMARY KEY(a) PARTITION BY date_trunc('day', d) DISTRIBUTED BY HASH(a)", ""),
-    ("a INT, b INT", "DUPLICATE KEY(a) PARTITION BY date_trunc('day', a) DISTRIBUTED BY HASH(a)", ""),
-    ("a INT, d DATE", "DUPLICATE KEY(a) PARTITION BY date_trunc('fortnight', d) DISTRIBUTED BY HASH(a)", ""),
+    (
+        "a INT, d DATE, b INT",
+        "PRIMARY KEY(a) PARTITION BY date_trunc('day', d) DISTRIBUTED BY HASH(a)",
+        "",
+    ),
+    (
+        "a INT, b INT",
+        "DUPLICATE KEY(a) PARTITION BY date_trunc('day', a) DISTRIBUTED BY HASH(a)",
+        "",
+    ),
+    (
+        "a INT, d DATE",
+        "DUPLICATE KEY(a) PARTITION BY date_trunc('fortnight', d) DISTRIBUTED BY HASH(a)",
+        "",
+    ),
     ("a INT, v VARCHAR(1048577)", "DUPLICATE KEY(a) DISTRIBUTED BY HASH(a)", ""),
     ("a INT, v DECIMAL(10,11)", "DUPLICATE KEY(a) DISTRIBUTED BY HASH(a)", ""),
     ("a INT, __op INT", "DUPLICATE KEY(a) DISTRIBUTED BY HASH(a)", "reserved"),
     ("a INT, v INT DEFAULT NULL NOT NULL", "DUPLICATE KEY(a) DISTRIBUTED BY HASH(a)", ""),
     ("a INT", "DISTRIBUTED BY HASH(a) DUPLICATE KEY(a)", ""),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("columns, rest, text", REFUSED, ids=lambda v: str(v)[:60])
 def test_a_table_against_the_rules_is_refused(cluster, columns, rest, text):
     """Keys first and in order, no DOUBLE or VARBINARY keys, keys hold partition and bucket columns, HASH where needed."""
-    number, message = refused(cluster, f"CREATE TABLE {cluster.fresh('bad')} ({columns}) {rest} {ONE}")
+    number, message = refused(
+        cluster, f"CREATE TABLE {cluster.fresh('bad')} ({columns}) {rest} {ONE}"
+    )
     assert number == 1064
     assert text.lower() in message.lower()
 
@@ -91,22 +111,33 @@ def test_reserved_words_need_backticks(cluster, word):
 def test_replication_num_beyond_the_alive_backends_is_refused(standin, cluster):
     """replication_num must be at most the number of alive backends; the default is 3."""
     for properties in ("", 'PROPERTIES ("replication_num"="2")'):
-        _, message = refused(cluster, f"CREATE TABLE {cluster.fresh('r')} (a INT) DUPLICATE KEY(a) DISTRIBUTED BY HASH(a) {properties}")
+        _, message = refused(
+            cluster,
+            f"CREATE TABLE {cluster.fresh('r')} (a INT) DUPLICATE KEY(a) DISTRIBUTED BY HASH(a) {properties}",
+        )
         assert "number of available BE nodes" in message
 
 
 def test_an_existing_table_is_refused_without_if_not_exists(cluster, table):
     """Table already exists: error 1050."""
     name = table("a INT", "DUPLICATE KEY(a) DISTRIBUTED BY HASH(a)")
-    number, _ = refused(cluster, f"CREATE TABLE {name} (a INT) DUPLICATE KEY(a) DISTRIBUTED BY HASH(a) {ONE}")
+    number, _ = refused(
+        cluster, f"CREATE TABLE {name} (a INT) DUPLICATE KEY(a) DISTRIBUTED BY HASH(a) {ONE}"
+    )
     assert number == 1050
-    cluster.sql(f"CREATE TABLE IF NOT EXISTS {name} (a INT) DUPLICATE KEY(a) DISTRIBUTED BY HASH(a) {ONE}")
+    cluster.sql(
+        f"CREATE TABLE IF NOT EXISTS {name} (a INT) DUPLICATE KEY(a) DISTRIBUTED BY HASH(a) {ONE}"
+    )
 
 
-@pytest.mark.parametrize("column", ["b BITMAP BITMAP_UNION", "b HLL HLL_UNION", "b ARRAY<INT> REPLACE"])
+@pytest.mark.parametrize(
+    "column", ["b BITMAP BITMAP_UNION", "b HLL HLL_UNION", "b ARRAY<INT> REPLACE"]
+)
 def test_sketch_columns_are_refused_loudly(standin, cluster, column):
     """BITMAP, HLL and nested columns are not implemented and say so."""
-    number, message = refused(cluster, f"CREATE TABLE x1 (a INT, {column}) AGGREGATE KEY(a) DISTRIBUTED BY HASH(a) {ONE}")
+    number, message = refused(
+        cluster, f"CREATE TABLE x1 (a INT, {column}) AGGREGATE KEY(a) DISTRIBUTED BY HASH(a) {ONE}"
+    )
     assert number == 1235 and "rockpool does not implement" in message
 
 
@@ -124,9 +155,14 @@ def test_a_duplicate_key_table_keeps_every_row(cluster, table):
 def test_an_aggregate_table_merges_loads(cluster, table):
     """SUM, MIN, MAX ignore NULL; REPLACE takes the newest, NULL too; REPLACE_IF_NOT_NULL keeps the last value."""
     name = table(*AGGREGATE)
-    cluster.load(name, "1\t5\t0.10\t5\t5\ta\ta\n1\t\\N\t\\N\t\\N\t\\N\tb\t\\N\n2\t1\t1\t1\t1\tx\tx\n")
+    cluster.load(
+        name, "1\t5\t0.10\t5\t5\ta\ta\n1\t\\N\t\\N\t\\N\t\\N\tb\t\\N\n2\t1\t1\t1\t1\tx\tx\n"
+    )
     cluster.load(name, "1\t7\t0.20\t3\t9\t\\N\t\\N\n")
-    assert cluster.rows(name) == [("1", "12", "0.30", "3", "9", None, "a"), ("2", "1", "1.00", "1", "1", "x", "x")]
+    assert cluster.rows(name) == [
+        ("1", "12", "0.30", "3", "9", None, "a"),
+        ("2", "1", "1.00", "1", "1", "x", "x"),
+    ]
     assert cluster.sql(f"SELECT count(*) FROM {name}") == [("2",)]
 
 
@@ -139,10 +175,14 @@ def test_a_sum_of_nulls_only_is_null(cluster, table):
 
 def test_null_keys_of_an_aggregate_table_are_one_group(cluster, table):
     """Nullable key columns: NULL is a key like any other."""
-    name = table("a INT NOT NULL, c VARCHAR(10), n BIGINT SUM", "AGGREGATE KEY(a, c) DISTRIBUTED BY HASH(a)")
+    name = table(
+        "a INT NOT NULL, c VARCHAR(10), n BIGINT SUM", "AGGREGATE KEY(a, c) DISTRIBUTED BY HASH(a)"
+    )
     cluster.load(name, "1\t\\N\t2\n1\t\t5\n")
     cluster.load(name, "1\t\\N\t3\n")
-    assert sorted(cluster.rows(name), key=str) == sorted([("1", None, "5"), ("1", "", "5")], key=str)
+    assert sorted(cluster.rows(name), key=str) == sorted(
+        [("1", None, "5"), ("1", "", "5")], key=str
+    )
 
 
 def test_largeint_sums_hold_128_bits(cluster, table):
@@ -197,7 +237,12 @@ def test_deletes_and_upserts_mix_by_a_field(cluster, primary):
 def test_json_rows_carry_op_without_a_columns_header(cluster, primary):
     """PRIMARY KEY with JSON: __op in the rows works without columns; absent means upsert."""
     cluster.load(primary, '{"k":1,"v":"a"}{"k":2,"v":"b"}', format="json")
-    cluster.load(primary, '[{"k":1,"__op":1},{"k":3,"v":"c","__op":0}]', format="json", strip_outer_array="true")
+    cluster.load(
+        primary,
+        '[{"k":1,"__op":1},{"k":3,"v":"c","__op":0}]',
+        format="json",
+        strip_outer_array="true",
+    )
     assert cluster.rows(primary) == [("2", None, "b"), ("3", None, "c")]
 
 
@@ -235,7 +280,10 @@ def test_primary_key_columns_are_not_null(cluster, table):
 
 def test_loads_make_the_partitions_of_their_rows(cluster, table):
     """date_trunc('day', …) partitions are made on demand."""
-    name = table("t DATETIME, v INT", "DUPLICATE KEY(t) PARTITION BY date_trunc('day', t) DISTRIBUTED BY HASH(v)")
+    name = table(
+        "t DATETIME, v INT",
+        "DUPLICATE KEY(t) PARTITION BY date_trunc('day', t) DISTRIBUTED BY HASH(v)",
+    )
     cluster.load(name, "2024-01-01 10:00:00\t1\n2024-01-02 00:00:00\t2\n2024-01-01 23:59:59\t3\n")
     found = {r[1] for r in cluster.sql(f"SHOW PARTITIONS FROM {name}")}
     assert {"p20240101", "p20240102"} <= found
@@ -243,7 +291,10 @@ def test_loads_make_the_partitions_of_their_rows(cluster, table):
 
 def test_a_failed_load_leaves_empty_partitions(cluster, table):
     """Partitions made by a load that fails stay behind, empty."""
-    name = table("t DATETIME, v INT", "DUPLICATE KEY(t) PARTITION BY date_trunc('day', t) DISTRIBUTED BY HASH(v)")
+    name = table(
+        "t DATETIME, v INT",
+        "DUPLICATE KEY(t) PARTITION BY date_trunc('day', t) DISTRIBUTED BY HASH(v)",
+    )
     assert cluster.load(name, "2024-03-01 10:00:00\t1\nbad\n")["Status"] == "Fail"
     assert "p20240301" in {r[1] for r in cluster.sql(f"SHOW PARTITIONS FROM {name}")}
     assert cluster.rows(name) == []
@@ -291,10 +342,14 @@ def test_databases_are_made_and_dropped(cluster):
 
 def test_views_finish_the_answers(cluster, table):
     """CREATE VIEW IF NOT EXISTS … AS SELECT … GROUP BY reads through to the rows of the moment."""
-    name = table("c VARCHAR(9) NOT NULL, d DECIMAL(18,2)", "DUPLICATE KEY(c) DISTRIBUTED BY HASH(c)")
+    name = table(
+        "c VARCHAR(9) NOT NULL, d DECIMAL(18,2)", "DUPLICATE KEY(c) DISTRIBUTED BY HASH(c)"
+    )
     view = cluster.fresh("view")
     for _ in range(2):
-        cluster.sql(f"CREATE VIEW IF NOT EXISTS {view} AS SELECT c, sum(d) AS total, count(*) AS n, sum(d) / count(*) AS mean FROM {name} GROUP BY c")
+        cluster.sql(
+            f"CREATE VIEW IF NOT EXISTS {view} AS SELECT c, sum(d) AS total, count(*) AS n, sum(d) / count(*) AS mean FROM {name} GROUP BY c"
+        )
     cluster.load(name, "a\t1.00\na\t0.01\na\t0.01\n")
     assert cluster.sql(f"SELECT * FROM {view}") == [("a", "1.02", "3", "0.34000000")]
     cluster.sql(f"DROP VIEW {view}")
@@ -304,11 +359,11 @@ def test_two_clients_load_several_tables_at_once(cluster, table):
     """Concurrent loads to several tables all arrive."""
     import concurrent.futures
 
-    names = [table("k INT, n BIGINT SUM", "AGGREGATE KEY(k) DISTRIBUTED BY HASH(k)") for _ in range(3)]
+    names = [
+        table("k INT, n BIGINT SUM", "AGGREGATE KEY(k) DISTRIBUTED BY HASH(k)") for _ in range(3)
+    ]
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         replies = list(pool.map(lambda i: cluster.load(names[i % 3], "1\t1\n2\t1\n"), range(18)))
     assert all(r["Status"] == "Success" for r in replies)
     for name in names:
         assert cluster.rows(name) == [("1", "6"), ("2", "6")]
-
-

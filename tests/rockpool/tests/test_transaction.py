@@ -8,7 +8,6 @@ from rockpool_support import DATABASE
 from rockpool_wire import Wire
 
 
-
 @pytest.fixture
 def pair(table):
     return table("k INT, v VARCHAR(10)", "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)")
@@ -65,7 +64,9 @@ def test_the_frontend_sends_begin_and_load_to_the_same_backend(cluster, pair, la
     first = cluster.request("POST", "/api/transaction/begin", sent)
     assert first.status == 307
     cluster.txn("begin", label, pair)
-    second = cluster.request("PUT", "/api/transaction/load", {**sent, "Content-Length": "4"}, b"", expect=True)
+    second = cluster.request(
+        "PUT", "/api/transaction/load", {**sent, "Content-Length": "4"}, b"", expect=True
+    )
     third = cluster.request("POST", "/api/transaction/rollback", sent)
     places = {r.headers["location"].split("/api")[0] for r in (second, third)}
     assert second.status == third.status == 307 and len(places) == 1
@@ -83,7 +84,9 @@ def test_missing_headers_are_named(cluster, pair):
     """No database selected. / empty label."""
     reply = cluster.request("POST", "/api/transaction/begin", {"label": "x", "Content-Length": "0"})
     assert reply["Status"] == "FAILED" and "No database selected" in reply["Message"]
-    reply = cluster.request("POST", "/api/transaction/begin", {"db": DATABASE, "Content-Length": "0"})
+    reply = cluster.request(
+        "POST", "/api/transaction/begin", {"db": DATABASE, "Content-Length": "0"}
+    )
     assert reply["Status"] == "FAILED" and "empty label" in reply["Message"].lower()
 
 
@@ -169,7 +172,9 @@ def test_prepare_and_commit_without_data_roll_back(cluster, pair):
         label = cluster.fresh("empty")
         cluster.txn("begin", label, pair)
         reply = cluster.txn(op, label, pair)
-        assert reply["Status"] == "INTERNAL_ERROR" and "hasn't send any data yet" in reply["Message"]
+        assert (
+            reply["Status"] == "INTERNAL_ERROR" and "hasn't send any data yet" in reply["Message"]
+        )
         assert cluster.state(label) == "ABORTED"
 
 
@@ -210,7 +215,9 @@ def test_a_wrong_table_is_refused_without_rollback(cluster, table, pair, label):
     other = table("k INT", "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)")
     cluster.txn("begin", label, pair)
     reply = cluster.txn("load", label, other, "1\n")
-    assert reply["Status"] == "INVALID_ARGUMENT" and "not equal transaction table" in reply["Message"]
+    assert (
+        reply["Status"] == "INVALID_ARGUMENT" and "not equal transaction table" in reply["Message"]
+    )
     assert cluster.txn("load", label, pair, "1\ta\n")["Status"] == "OK"
     cluster.txn("rollback", label, pair)
 
@@ -252,7 +259,9 @@ def test_json_sizes_add_up_over_the_transaction(cluster, pair, label):
     headers = {"db": DATABASE, "table": pair, "label": label, "format": "json"}
     cluster.txn("begin", label, pair)
     body = b'{"k":1}' + b" " * (60 << 20)
-    assert cluster.follow("PUT", "/api/transaction/load", headers, body, expect=True)["Status"] == "OK"
+    assert (
+        cluster.follow("PUT", "/api/transaction/load", headers, body, expect=True)["Status"] == "OK"
+    )
     reply = cluster.follow("PUT", "/api/transaction/load", headers, body, expect=True)
     assert "exceed the max size" in reply["Message"]
 
@@ -293,7 +302,14 @@ def test_a_cut_load_without_a_body_byte_adds_nothing(standin, cluster, pair, lab
     """A backend must not count a cut, empty load as rows."""
     cluster.txn("begin", label, pair)
     wire = Wire(("127.0.0.1", standin.ports["be"]))
-    headers = {"Host": "x", "db": DATABASE, "table": pair, "label": label, "Content-Length": "8", "Expect": "100-continue"}
+    headers = {
+        "Host": "x",
+        "db": DATABASE,
+        "table": pair,
+        "label": label,
+        "Content-Length": "8",
+        "Expect": "100-continue",
+    }
     wire.head("PUT", "/api/transaction/load", headers)
     time.sleep(0.2)
     wire.close()
@@ -303,13 +319,25 @@ def test_a_cut_load_without_a_body_byte_adds_nothing(standin, cluster, pair, lab
     cluster.txn("rollback", label, pair)
 
 
-def test_the_load_handler_of_the_backend_does_not_ask_for_authorization(standin, cluster, pair, label):
+def test_the_load_handler_of_the_backend_does_not_ask_for_authorization(
+    standin, cluster, pair, label
+):
     """The backend takes the password from begin; the frontend checks the load."""
     cluster.txn("begin", label, pair)
     headers = {"db": DATABASE, "table": pair, "label": label}
     address = ("127.0.0.1", standin.ports["be"])
-    assert cluster.request("PUT", "/api/transaction/load", headers, b"1\ta\n", address, auth=False)["Status"] == "OK"
-    assert cluster.request("PUT", "/api/transaction/load", headers, b"", auth=False, expect=True).status == 401
+    assert (
+        cluster.request("PUT", "/api/transaction/load", headers, b"1\ta\n", address, auth=False)[
+            "Status"
+        ]
+        == "OK"
+    )
+    assert (
+        cluster.request(
+            "PUT", "/api/transaction/load", headers, b"", auth=False, expect=True
+        ).status
+        == 401
+    )
     cluster.txn("rollback", label, pair)
 
 
@@ -339,7 +367,9 @@ def test_a_prepared_transaction_is_aborted_at_its_prepared_timeout(standin, clus
 def test_cancel_aborts_an_open_label(cluster, pair, label):
     """POST /api/{db}/{table}/_cancel?label=L is the emergency abort."""
     cluster.txn("begin", label, pair)
-    reply = cluster.follow("POST", f"/api/{DATABASE}/{pair}/_cancel?label={label}", {"Content-Length": "0"})
+    reply = cluster.follow(
+        "POST", f"/api/{DATABASE}/{pair}/_cancel?label={label}", {"Content-Length": "0"}
+    )
     assert reply["status"] == "OK"
     assert cluster.state(label) == "ABORTED"
 
@@ -354,7 +384,12 @@ def test_a_backend_restart_loses_prepare_and_keeps_prepared(standin, cluster, pa
         cluster.txn("begin", label, pair)
         cluster.txn("load", label, pair, "1\ta\n")
     cluster.txn("prepare", prepared, pair)
-    cluster.request("POST", "/be/restart", {"Content-Length": "0"}, address=("127.0.0.1", standin.ports["admin"]))
+    cluster.request(
+        "POST",
+        "/be/restart",
+        {"Content-Length": "0"},
+        address=("127.0.0.1", standin.ports["admin"]),
+    )
     assert cluster.state(open_label) == "ABORTED"
     assert cluster.txn("load", open_label, pair, "1\ta\n")["Status"] != "OK"
     assert cluster.txn("commit", prepared, pair)["Status"] == "OK"
@@ -365,7 +400,12 @@ def test_a_leader_change_keeps_single_table_transactions(standin, cluster, pair,
     """The coordinator cache is lost; the frontend falls back to the coordinator of the transaction."""
     cluster.txn("begin", label, pair)
     cluster.txn("load", label, pair, "1\ta\n")
-    cluster.request("POST", "/fe/leader_change", {"Content-Length": "0"}, address=("127.0.0.1", standin.ports["admin"]))
+    cluster.request(
+        "POST",
+        "/fe/leader_change",
+        {"Content-Length": "0"},
+        address=("127.0.0.1", standin.ports["admin"]),
+    )
     assert cluster.txn("load", label, pair, "2\tb\n")["Status"] == "OK"
     assert cluster.txn("commit", label, pair)["NumberTotalRows"] == 2
 
@@ -394,7 +434,9 @@ def test_a_follower_redirects_to_the_leader(standin, cluster, pair, label):
     assert reply.status == 307 and f":{standin.ports['fe']}/" in reply.headers["location"]
     reply = cluster.request("GET", f"/api/{DATABASE}/get_load_state?label=x", address=follower)
     assert reply.status == 307 and f":{standin.ports['fe']}/" in reply.headers["location"]
-    reply = cluster.request("PUT", f"/api/{DATABASE}/{pair}/_stream_load", address=follower, expect=True, body=b"")
+    reply = cluster.request(
+        "PUT", f"/api/{DATABASE}/{pair}/_stream_load", address=follower, expect=True, body=b""
+    )
     assert reply.status == 307 and f":{standin.ports['be']}/" in reply.headers["location"]
 
 

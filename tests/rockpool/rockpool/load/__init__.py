@@ -7,7 +7,7 @@ import pyarrow
 
 @dataclasses.dataclass
 class Delta:
-    """The good rows of one or more loads for one table: canonical text, one column a table column."""
+    """The good rows of one or more loads for one table: canonical text, by column."""
 
     database: str
     table: str

@@ -72,7 +72,9 @@ def plan(table, header, is_json):
     for name, expr in items:
         if expr is not None:
             exprs[name.lower()] = expr
-    used = {t.text.lower() for e in exprs.values() for t in tokenize(e) if t.kind in ("word", "name")}
+    used = {
+        t.text.lower() for e in exprs.values() for t in tokenize(e) if t.kind in ("word", "name")
+    }
     result = Plan([], {}, {})
     for name in plain:
         _add_source(table, result, name, used, primary)
@@ -107,7 +109,9 @@ def _add_expressions(table, result, exprs, primary):
             continue
         column = table.column(name)
         if column is None:
-            raise LoadError(f"unknown reference column, column={name}, reference={expr}", "ANALYSIS_ERROR")
+            raise LoadError(
+                f"unknown reference column, column={name}, reference={expr}", "ANALYSIS_ERROR"
+            )
         result.mapped.pop(column.name, None)
         source = _plain_source(result, expr)
         if source is not None:
@@ -139,7 +143,9 @@ def _op(result, expr):
         return int(token[0].text)
     source = _plain_source(result, expr)
     if source is None:
-        raise LoadError("const load op type column should only be upsert(0)/delete(1)", "ANALYSIS_ERROR")
+        raise LoadError(
+            "const load op type column should only be upsert(0)/delete(1)", "ANALYSIS_ERROR"
+        )
     source.type = TINYINT
     return source.name
 

@@ -92,7 +92,7 @@ def decimal(text, type_):
     sign, digits = ("-" if value < 0 else ""), str(abs(value)).rjust(type_.scale + 1, "0")
     if not type_.scale:
         return sign + digits
-    return f"{sign}{digits[:-type_.scale]}.{digits[-type_.scale:]}"
+    return f"{sign}{digits[: -type_.scale]}.{digits[-type_.scale :]}"
 
 
 def _decimal_digits(text, precision, scale):
@@ -204,7 +204,11 @@ def _ascii(text):
 
 def _check_date(year, month, day):
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    if not 1 <= month <= 12 or not 1 <= day <= DAYS[month] + (leap and month == 2) or not 0 < year <= 9999:
+    if (
+        not 1 <= month <= 12
+        or not 1 <= day <= DAYS[month] + (leap and month == 2)
+        or not 0 < year <= 9999
+    ):
         raise Bad
 
 
@@ -247,7 +251,9 @@ BINARY_READERS = {"hex": binary_of_hex, "base64": binary_of_base64}
 
 def json_text(text, type_):
     try:
-        return dump(json.loads(text, parse_int=Number, parse_float=Number, parse_constant=_no_constant))
+        return dump(
+            json.loads(text, parse_int=Number, parse_float=Number, parse_constant=_no_constant)
+        )
     except (ValueError, RecursionError):
         raise Bad from None
 

@@ -11,7 +11,6 @@ from sqlglot import exp
 from rockpool import sqlfront
 from rockpool.errors import LoadError, SqlError
 
-HLL_TEXT = "HLL column must use hll_hash function, like {0}=hll_hash(xxx) or {0}=hll_empty()"
 SKETCHES = ("BITMAP", "HLL", "PERCENTILE")
 
 
@@ -22,11 +21,16 @@ def check(made):
         for call in tree.find_all(exp.Anonymous):
             upper = call.name.upper()
             if any(s in upper for s in SKETCHES):
-                raise LoadError(f"rockpool does not implement sketches yet: {name}={text}", "NOT_SUPPORTED")
+                raise LoadError(
+                    f"rockpool does not implement sketches yet: {name}={text}", "NOT_SUPPORTED"
+                )
         known = {s.name.lower() for s in made.sources}
         for column in tree.find_all(exp.Column):
             if column.name.lower() not in known:
-                raise LoadError(f"unknown reference column, column={name}, reference={column.name}", "ANALYSIS_ERROR")
+                raise LoadError(
+                    f"unknown reference column, column={name}, reference={column.name}",
+                    "ANALYSIS_ERROR",
+                )
 
 
 def _parse(text):
@@ -43,9 +47,10 @@ def _implicit_casts(tree):
     for column in list(tree.find_all(exp.Column)):
         if isinstance(column.parent, exp.Add | exp.Sub | exp.Mul | exp.Div | exp.Mod | exp.Neg):
             column.replace(exp.cast(column.copy(), "DOUBLE"))
-        elif isinstance(column.parent, exp.Interval | exp.DateAdd | exp.DateSub) and column.arg_key != "this":
-            column.replace(exp.cast(column.copy(), "BIGINT"))
-        elif isinstance(column.parent, exp.Interval):
+        elif (
+            isinstance(column.parent, exp.Interval | exp.DateAdd | exp.DateSub)
+            and column.arg_key != "this"
+        ) or isinstance(column.parent, exp.Interval):
             column.replace(exp.cast(column.copy(), "BIGINT"))
     return tree
 
@@ -54,9 +59,14 @@ def _context(engine, params):
     try:
         zone = zoneinfo.ZoneInfo(params.timezone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        raise LoadError(f"Unknown or incorrect time zone: '{params.timezone}'", "ANALYSIS_ERROR") from None
+        raise LoadError(
+            f"Unknown or incorrect time zone: '{params.timezone}'", "ANALYSIS_ERROR"
+        ) from None
     now = datetime.datetime.now(zone)
-    stamp, day = ("TIMESTAMP", now.strftime("%Y-%m-%d %H:%M:%S")), ("DATE", now.strftime("%Y-%m-%d"))
+    stamp, day = (
+        ("TIMESTAMP", now.strftime("%Y-%m-%d %H:%M:%S")),
+        ("DATE", now.strftime("%Y-%m-%d")),
+    )
     constants = {"NOW": stamp, "CURRENT_TIMESTAMP": stamp, "CURRENT_DATE": day, "CURDATE": day}
     return sqlfront.Context(engine, None, constants, {}.__getitem__)
 
@@ -67,7 +77,9 @@ def _run(engine, sql, fields):
     try:
         return cursor.sql(sql).to_arrow_table()
     except duckdb.Error as error:
-        raise LoadError(f"expression failed: {str(error).splitlines()[0]}", "ANALYSIS_ERROR") from None
+        raise LoadError(
+            f"expression failed: {str(error).splitlines()[0]}", "ANALYSIS_ERROR"
+        ) from None
     finally:
         cursor.unregister("fields")
 

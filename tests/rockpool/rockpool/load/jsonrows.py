@@ -31,7 +31,9 @@ def _constant(name):
     raise ValueError(f"illegal number {name}")
 
 
-DECODER = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=_constant, strict=True)
+DECODER = json.JSONDecoder(
+    parse_int=Number, parse_float=Number, parse_constant=_constant, strict=True
+)
 
 
 def read(body, params, errors):
@@ -47,7 +49,11 @@ def read(body, params, errors):
     if text[at] not in "[{":
         errors.add(b"", f"DataQualityError: illegal json started with {text[at]}")
         raise LoadError(f"illegal json started with {text[at]}", "DATA_QUALITY_ERROR")
-    return _read_array(text, at, errors) if params.strip_outer_array else _read_stream(text, at, errors)
+    return (
+        _read_array(text, at, errors)
+        if params.strip_outer_array
+        else _read_stream(text, at, errors)
+    )
 
 
 def _skip(text, at):
@@ -57,7 +63,7 @@ def _skip(text, at):
 
 
 def _broken(text, at, message, errors):
-    errors.add(f"parser current location: {text[at:at + 64]}".encode(), message)
+    errors.add(f"parser current location: {text[at : at + 64]}".encode(), message)
     return LoadError(message, "DATA_QUALITY_ERROR")
 
 
@@ -65,7 +71,9 @@ def _decode(text, at, errors):
     try:
         return DECODER.raw_decode(text, at)
     except (ValueError, RecursionError) as error:
-        raise _broken(text, at, f"Failed to iterate document stream as object. error: {error}", errors) from None
+        raise _broken(
+            text, at, f"Failed to iterate document stream as object. error: {error}", errors
+        ) from None
 
 
 def _read_array(text, at, errors):
@@ -87,7 +95,9 @@ def _read_stream(text, at, errors):
             raise _broken(text, at, ARRAY_IN_STREAM, errors)
         value, at = _decode(text, at, errors)
         if not isinstance(value, dict):
-            raise _broken(text, at, "the value should be object type in json document stream", errors)
+            raise _broken(
+                text, at, "the value should be object type in json document stream", errors
+            )
         rows.append(value)
         at = _skip(text, at)
     return rows

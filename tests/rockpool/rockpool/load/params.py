@@ -17,13 +17,25 @@ FORMATS = {
 }
 COMPRESSIONS = ("gzip", "bzip2", "lz4_frame", "zstd", "deflate")
 IGNORED = (
-    "load_mem_limit", "exec_mem_limit", "transmission_compression_type", "load_dop",
-    "enable_replicated_storage", "log_rejected_record_num", "warehouse",
-)  # fmt: skip
+    "load_mem_limit",
+    "exec_mem_limit",
+    "transmission_compression_type",
+    "load_dop",
+    "enable_replicated_storage",
+    "log_rejected_record_num",
+    "warehouse",
+)
 REFUSED = (
-    "partitions", "temporary_partitions", "partial_update_mode", "negative", "envelope",
-    "merge_commit_interval_ms", "merge_commit_parallel", "merge_commit_async", "json_root",
-)  # fmt: skip
+    "partitions",
+    "temporary_partitions",
+    "partial_update_mode",
+    "negative",
+    "envelope",
+    "merge_commit_interval_ms",
+    "merge_commit_parallel",
+    "merge_commit_async",
+    "json_root",
+)
 TRANSACTION_IGNORES = ("skip_header", "trim_space", "enclose", "escape")
 
 
@@ -94,7 +106,8 @@ def timeout(headers, default=600):
     seconds = int(text)
     if not 1 <= seconds <= 259200:
         raise LoadError(
-            f"Invalid timeout: {seconds}. The timeout should between 1 and 259200 seconds", "INVALID_ARGUMENT"
+            f"Invalid timeout: {seconds}. The timeout should between 1 and 259200 seconds",
+            "INVALID_ARGUMENT",
         )
     return seconds
 
@@ -110,7 +123,10 @@ def _format(headers):
 def _compression(headers, from_format):
     encoding, header = headers.get("content-encoding"), headers.get("compression")
     if encoding and header:
-        raise LoadError("Only one of http header content-encoding and compression can be set", "INVALID_ARGUMENT")
+        raise LoadError(
+            "Only one of http header content-encoding and compression can be set",
+            "INVALID_ARGUMENT",
+        )
     name = (encoding or header or "").lower()
     if not name:
         return from_format
@@ -167,4 +183,6 @@ def _refuse(headers):
 
 def check_label(label):
     if not LABEL.match(label):
-        raise LoadError(f"Label format error. regex: ^[-\\w]{{1,128}}$, label: {label}", "ANALYSIS_ERROR")
+        raise LoadError(
+            f"Label format error. regex: ^[-\\w]{{1,128}}$, label: {label}", "ANALYSIS_ERROR"
+        )

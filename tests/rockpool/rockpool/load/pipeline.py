@@ -64,14 +64,19 @@ def decompress(body, kind):
 def plan(table, params):
     """What can be refused before the body is read."""
     if table.view is not None:
-        raise LoadError(f"table {table.name} is a view: only OLAP tables can be loaded", "ANALYSIS_ERROR")
+        raise LoadError(
+            f"table {table.name} is a view: only OLAP tables can be loaded", "ANALYSIS_ERROR"
+        )
     merge = params.merge_condition
     if merge is not None:
         column = table.column(merge)
         if table.model != catalog.PRIMARY:
             raise LoadError("Conditional update only support primary key table", "ANALYSIS_ERROR")
         if column is None or column.key:
-            raise LoadError(f"Merge condition column {merge} does not exist or is a key column", "ANALYSIS_ERROR")
+            raise LoadError(
+                f"Merge condition column {merge} does not exist or is a key column",
+                "ANALYSIS_ERROR",
+            )
     made = columns.plan(table, params.columns, params.format == "json")
     if merge is not None and made.op not in (0, "__op"):
         raise LoadError("rockpool does not implement merge_condition with deletes", "NOT_SUPPORTED")
@@ -170,7 +175,10 @@ def _plain_pattern(kind):
         whole = kind.precision - kind.scale
         if not whole:
             return r"^-?0?\.[0-9]{1,%d}$" % kind.scale
-        return r"^-?[0-9]{1,%d}%s$" % (whole, r"(\.[0-9]{1,%d})?" % kind.scale if kind.scale else "")
+        return r"^-?[0-9]{1,%d}%s$" % (
+            whole,
+            r"(\.[0-9]{1,%d})?" % kind.scale if kind.scale else "",
+        )
     return {
         "FLOAT": r"^-?[0-9]{1,15}(\.[0-9]{1,17})?$",
         "DOUBLE": r"^-?[0-9]{1,15}(\.[0-9]{1,17})?([eE][+-]?[0-9]{1,2})?$",
@@ -201,7 +209,9 @@ def _scan_json(body, params, made, errors):
     paths = jsonrows.parse_paths(params.jsonpaths) if params.jsonpaths else None
     bad, arrays = {}, {}
     for position, source in enumerate(made.sources):
-        arrays[source.name] = _json_column(rows, source, _path(source, position, paths), params, bad)
+        arrays[source.name] = _json_column(
+            rows, source, _path(source, position, paths), params, bad
+        )
     return _drop(arrays, len(rows), lambda i: convert.minify(rows[i]), bad, errors)
 
 
@@ -227,7 +237,9 @@ def _json_column(rows, source, path, params, bad):
         except convert.Bad:
             values.append(None)
             if params.strict_mode and row not in bad:
-                bad[row] = f"Value '{_shown(value)}' is out of range. The type of '{source.name}' is {kind.sql()}"
+                bad[row] = (
+                    f"Value '{_shown(value)}' is out of range. The type of '{source.name}' is {kind.sql()}"
+                )
     return pyarrow.array(values, pyarrow.string())
 
 
@@ -292,9 +304,13 @@ def _validate(table, found, made, scanned, errors):
         limit = table.column(name).type.length
         if name not in made.exprs or not limit:
             continue
-        for row in pc.indices_nonzero(pc.fill_null(pc.greater(pc.binary_length(array), limit), False)).to_pylist():
+        for row in pc.indices_nonzero(
+            pc.fill_null(pc.greater(pc.binary_length(array), limit), False)
+        ).to_pylist():
             size = len(array[row].as_buffer())
-            bad.setdefault(row, f"String (length={size}) is too long. The max length of '{name}' is {limit}")
+            bad.setdefault(
+                row, f"String (length={size}) is too long. The max length of '{name}' is {limit}"
+            )
     if isinstance(made.op, str):
         for row, value in enumerate(scanned.arrays[made.op].to_pylist()):
             if value is None:
@@ -310,7 +326,13 @@ def _validate(table, found, made, scanned, errors):
 
 def _debug_row(found, row):
     values = [array[row].as_py() for array in found.values()]
-    return "[" + ", ".join("NULL" if v is None else repr(v) if isinstance(v, bytes) else f"'{v}'" for v in values) + "]"
+    return (
+        "["
+        + ", ".join(
+            "NULL" if v is None else repr(v) if isinstance(v, bytes) else f"'{v}'" for v in values
+        )
+        + "]"
+    )
 
 
 def _delta_rows(table, found, made, scanned, keep):
@@ -334,7 +356,9 @@ def merge(results):
     if "__row" in rows.column_names:
         at = rows.column_names.index("__row")
         rows = rows.set_column(at, "__row", pyarrow.array(range(rows.num_rows), pyarrow.int64()))
-    return Delta(first.database, first.table, first.table_id, rows, first.has_op, first.merge_condition)
+    return Delta(
+        first.database, first.table, first.table_id, rows, first.has_op, first.merge_condition
+    )
 
 
 def check_ratio(total, filtered, unselected, ratio):
@@ -342,5 +366,3 @@ def check_ratio(total, filtered, unselected, ratio):
     candidates = total - unselected
     if candidates and filtered / candidates > ratio:
         raise LoadError("too many filtered rows", "INTERNAL_ERROR")
-
-
