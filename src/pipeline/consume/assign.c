@@ -332,6 +332,7 @@ static void
 on_assign(struct mr_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
 {
     consumer->rebalances++;
+    consumer->standby = list->cnt == 0;
     drop_pending(consumer);
     consumer->pending = rd_kafka_topic_partition_list_copy(list);
     if (list->cnt > 0 && try_pending(consumer)) {
@@ -353,6 +354,7 @@ static void
 on_revoke(struct mr_consumer *consumer)
 {
     bool lost = rd_kafka_assignment_lost(consumer->rk) != 0;
+    consumer->standby = false;
     if (consumer->slot_count > 0) {
         mr_log(lost ? MR_LOG_WARN : MR_LOG_INFO,
                "consume",

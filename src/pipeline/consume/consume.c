@@ -177,7 +177,7 @@ mri_consume_publish(struct mr_consumer *consumer, bool now)
     }
 }
 
-/* -1 while the end of a log is unknown: before the first answer to a fetch. */
+/* -1 while it is unknown: without an assignment, and before the first answer to a fetch. */
 static int64_t
 lag_of(const struct mr_consumer *consumer)
 {
@@ -196,7 +196,7 @@ lag_of(const struct mr_consumer *consumer)
         }
         lag += high > slot->position ? high - slot->position : 0;
     }
-    return consumer->slot_count > 0 || consumer->rebalances > 0 ? lag : -1;
+    return consumer->slot_count > 0 || consumer->standby ? lag : -1;
 }
 
 void
@@ -206,6 +206,7 @@ mr_consumer_get_state(struct mr_consumer *consumer, struct mr_consumer_state *re
     struct mr_consumer_state state = {
         .connected = answered > 0 && answered >= mri_probe_unanswered_ms(consumer->probe) &&
                      consumer->problem.kind != MRI_PROBLEM_BROKER,
+        .joined = consumer->slot_count > 0 || consumer->standby,
         .partitions = consumer->slot_count,
         .lag_records = lag_of(consumer),
         .rebalances = consumer->rebalances};

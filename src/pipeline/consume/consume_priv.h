@@ -100,6 +100,7 @@ struct mr_consumer {
     uint32_t slot_count;
     uint64_t generation; /* counts assignments, also local ones */
     int64_t rebalances;
+    bool standby;                             /* a member to whom the group gave nothing */
     rd_kafka_topic_partition_list_t *pending; /* assigned by the group, start not known yet */
     int64_t pending_at_ms, pending_pause_ms;
 

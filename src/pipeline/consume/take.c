@@ -212,7 +212,7 @@ take(struct mr_consumer *consumer, int64_t timeout_ms)
     }
     mri_probe_hurry(consumer->probe, batch->count - before);
     if (batch->count > before) {
-        mri_problem_end(&consumer->problem, MRI_PROBLEM_BROKER);
+        /* A broker's problem goes on: these may have lain in the client's queue. */
         mri_problem_end(&consumer->problem, MRI_PROBLEM_PARTITION);
     }
 }
