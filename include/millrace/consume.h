@@ -22,12 +22,14 @@ struct mr_consumer_events {
     enum mr_rc (*assigned)(void *context, struct mr_span *spans, uint32_t count);
     /* The offsets chosen at last, one call an assignment: end = position of each partition. */
     enum mr_rc (*positions)(void *context, const struct mr_span *spans, uint32_t count);
-    /* Partitions go away; lost: commits are hopeless. Finish quickly (bounded), then return. */
+    /* Partitions go away; lost: commits are hopeless. Finish quickly (bounded), then return. Called
+     * only after positions, also by mr_consumer_free. mr_consumer_commit may be called in it. */
     void (*revoked)(void *context, bool lost);
 };
 
 struct mr_consumer_state {
     bool connected;      /* at least one broker is up */
+    bool joined;         /* the last assignment, be it empty, has been taken over */
     uint32_t partitions; /* assigned */
     int64_t lag_records; /* high watermarks minus positions, all partitions; -1 unknown */
     int64_t rebalances;
@@ -43,7 +45,8 @@ MR_NODISCARD enum mr_rc
 mr_consumer_new(const struct mr_config *config, const struct mr_consumer_events *events,
                 struct mr_consumer **ret_consumer, struct mr_error *reterr_error);
 
-/* Leaves the group (bounded by 5 s) and frees. */
+/* Gives the partitions back (events->revoked), leaves the group and frees: bounded by 5 s beside what
+ * revoked takes. A client that hangs (2.0.2 does after a topic was deleted) is left to the exit. */
 void
 mr_consumer_free(struct mr_consumer **consumer);
 
@@ -57,6 +60,7 @@ mr_consumer_subscribe(struct mr_consumer *consumer, struct mr_error *reterr_erro
 
 /* Appends messages to batch until it is full or timeout_ms has passed since the first message came,
  * or no message came for timeout_ms. batch NULL: serves rebalances and errors only (back-pressure).
+ * When partitions go, what the caller had left in the batch is emptied: it will be read again.
  * Errors: MR_STOPPED when going on could lose rows (offset out of range, topic re-created), MR_KAFKA
  * for a fatal client error. */
 MR_NODISCARD enum mr_rc
