@@ -76,6 +76,8 @@ probe_ready(void *context, const char **reason)
         why = now.trouble;
     else if (!now.consumer.connected)
         why = now.consumer.problem[0] ? now.consumer.problem : "not connected to Kafka yet";
+    else if (!now.consumer.joined)
+        why = "waits for its partitions: the group or their ledger rows have not answered yet";
     else if (now.oldest_wait_ms > lately_ms(app))
         why = "rows wait for StarRocks: no load has succeeded lately";
     if (!why)

@@ -1,6 +1,8 @@
 /* Columns and tables of each target: the one place that spells their order. */
 #include "harvest_priv.h"
 
+#include <string.h>
+
 #include "millrace/base/assert.h"
 #include "millrace/base/attr.h"
 
@@ -99,11 +101,32 @@ write_names(const struct mri_out *columns, uint32_t count, struct mr_text *out)
 
 #define NAMED(name, type, null) "`" name "`,"
 
-/* The list without its last comma. */
-static void
-write_fixed(const char *names, size_t size, struct mr_text *out)
+struct fixed {
+    const char *name, *type;
+};
+
+static bool
+is_binary(const struct fixed *column)
 {
-    mr_text_add(out, names, size - 2);
+    return strncmp(column->type, "VARBINARY", 9) == 0;
+}
+
+/* Servers differ in what they take the text of a VARBINARY column for (hex, base64 or the bytes as
+ * they are), so our hex text arrives under a name that the table does not have and is decoded by
+ * an expression that names the format. */
+static void
+write_quarantine(struct mr_text *out)
+{
+#define ROW(name, type, null) {name, type},
+    static const struct fixed columns[] = {MR_QUARANTINE_COLUMNS(ROW)};
+#undef ROW
+    for (size_t i = 0; i < MR_ARRAY_LEN(columns); i++)
+        mr_text_addf(
+            out, "%s`%s%s`", i ? "," : "", columns[i].name, is_binary(&columns[i]) ? "_hex" : "");
+    for (size_t i = 0; i < MR_ARRAY_LEN(columns); i++)
+        if (is_binary(&columns[i]))
+            mr_text_addf(
+                out, ",`%s`=to_binary(`%s_hex`,'hex')", columns[i].name, columns[i].name);
 }
 
 void
@@ -112,7 +135,6 @@ mr_harvest_columns(const struct mr_layout *layout,
                    uint32_t rollup,
                    struct mr_text *out)
 {
-    static const char quarantine[] = MR_QUARANTINE_COLUMNS(NAMED);
     static const char ledger[] = MR_LEDGER_COLUMNS(NAMED);
     struct mri_out columns[MRI_DETAIL_MAX];
     _Static_assert(MRI_ROLLUP_MAX <= MRI_DETAIL_MAX, "one array serves both");
@@ -125,10 +147,10 @@ mr_harvest_columns(const struct mr_layout *layout,
         write_names(columns, mri_harvest_detail(layout, columns), out);
         break;
     case MR_TARGET_QUARANTINE:
-        write_fixed(quarantine, sizeof quarantine, out);
+        write_quarantine(out);
         break;
     case MR_TARGET_LEDGER:
-        write_fixed(ledger, sizeof ledger, out);
+        mr_text_add(out, ledger, sizeof ledger - 2); /* without the last comma */
         break;
     }
 }

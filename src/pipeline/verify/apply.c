@@ -185,6 +185,7 @@ create_one(struct session *session, const struct mri_table *table)
     return rc;
 }
 
+/* Tables, or, with_views, the views over them. */
 static enum mr_rc
 create_all(struct session *session)
 {
@@ -200,7 +201,8 @@ create_all(struct session *session)
         rc = mri_table_init(session->layout, session->config->starrocks.buckets, i, &table);
         if (rc != MR_OK)
             return mr_error_set(session->error, rc, "no memory for a table's description");
-        rc = create_one(session, &table);
+        if ((table.model == MRI_VIEW) == session->with_views)
+            rc = create_one(session, &table);
         mri_table_fini(&table);
     }
     forget(session);
@@ -229,14 +231,16 @@ mr_ddl_apply(struct mr_sql *sql,
                               .config = config,
                               .layout = layout,
                               .out = out,
-                              .with_views = true,
                               .error = reterr_error};
     enum mr_rc rc = mri_layout_check(layout, reterr_error);
-    if (rc == MR_OK)
+    /* Fresh tables are compared too: what the server made of a statement is what counts. Views come
+     * after that: over a table that does not fit, the server's word would hide ours. */
+    for (int views = 0; rc == MR_OK && views <= 1; views++) {
+        session.with_views = views;
         rc = create_all(&session);
-    /* Fresh tables are compared too: what the server made of a statement is what counts. */
-    if (rc == MR_OK)
-        rc = list_and_compare(&session);
+        if (rc == MR_OK)
+            rc = list_and_compare(&session);
+    }
     return rc;
 }
 

@@ -422,7 +422,8 @@ Test(harvest_rows, the_columns_header_names_every_column_in_backticks)
          "orders_1m"},
         {MR_TARGET_QUARANTINE,
          "`received_at`,`reason`,`message`,`_topic`,`_partition`,`_offset`,`record_time`,"
-         "`record_key`,`raw`,`raw_bytes`",
+         "`record_key_hex`,`raw_hex`,`raw_bytes`,"
+         "`record_key`=to_binary(`record_key_hex`,'hex'),`raw`=to_binary(`raw_hex`,'hex')",
          "orders_quarantine"},
         {MR_TARGET_LEDGER,
          "`pipeline`,`topic`,`partition`,`chain`,`n`,`start`,`end`,`event_time`,`consumed`,`detail`"
