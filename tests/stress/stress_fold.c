@@ -1,6 +1,6 @@
 /* Conservation under concurrency: per unit, rollup and key, what is drained equals what a plain
- * single-threaded aggregation of the same events says. Several units are alive at once, cuts are
- * random, hashes are made to collide, tables and chunks are tiny.
+ * single-threaded aggregation of the same events says; and no segment holds a key twice. Several
+ * units are alive at once, cuts are random, hashes are made to collide, tables and chunks are tiny.
  *
  *   stress_fold [seed [rounds]]
  * The seed of a failing round is printed; running with it alone repeats the round. */
@@ -16,6 +16,7 @@
 #include "millrace/base/race.h"
 #include "millrace/base/ring.h"
 #include "millrace/base/thread.h"
+#include "pipeline/fold/fold_priv.h"
 
 #define THREADS_MAX 8u
 #define BATCH_MAX   96u
@@ -125,6 +126,52 @@ draw_event(struct round *round, struct batch *batch, uint32_t i)
         values[FF_RATIO] = ff_f64((double)below(round, 1000) - 500); /* whole: any order adds up */
 }
 
+struct key {
+    const char *key;
+    uint32_t len;
+};
+
+static int
+by_key(const void *a, const void *b)
+{
+    const struct key *x = a, *y = b;
+    int order = memcmp(x->key, y->key, x->len < y->len ? x->len : y->len);
+    return order ? order : (x->len > y->len) - (x->len < y->len);
+}
+
+/* Guarantee B of the table: a row's pieces come from different segments. The output cannot show a
+ * breach, since pieces add up wherever they are, so the segment is looked at. */
+static bool
+holds_no_key_twice(const struct mri_table *table, const struct mri_segment *segment)
+{
+    struct key *keys = calloc(segment->mask + 1, sizeof *keys);
+    size_t count = 0;
+    bool unique = true;
+    MR_INSIST(keys != NULL);
+    for (uint64_t i = 0; i <= segment->mask; i++) {
+        uint64_t word = atomic_load_explicit(&segment->slots[i], memory_order_relaxed);
+        if (((word >> MRI_GEN_SHIFT) & 0xff) != segment->gen)
+            continue;
+        const struct mri_entry *entry = mri_fold_entry_at(table, (word & MRI_INDEX_MASK) - 1);
+        keys[count++] = (struct key){mri_fold_entry_key(table->shape, entry), entry->key_len};
+    }
+    qsort(keys, count, sizeof *keys, by_key);
+    for (size_t i = 1; i < count; i++)
+        unique &= by_key(&keys[i - 1], &keys[i]) != 0;
+    free(keys);
+    return unique;
+}
+
+static bool
+table_is_sound(const struct mri_table *table)
+{
+    const struct mri_segment *segment = atomic_load_explicit(&table->newest, memory_order_relaxed);
+    bool sound = true;
+    for (; segment; segment = segment->older)
+        sound &= holds_no_key_twice(table, segment);
+    return sound;
+}
+
 /* Last holder: drains, compares, retires, while the others are in later units. */
 static void
 settle_unit(struct round *round, struct stress_unit *unit)
@@ -133,8 +180,9 @@ settle_unit(struct round *round, struct stress_unit *unit)
         struct ff_map drained;
         ff_map_init(&drained, &round->layout, i);
         enum mr_rc rc = mr_fold_drain(unit->fold, i, ff_map_merge, &drained);
-        if (rc != MR_OK || !ff_map_equal(&drained, &unit->reference[i])) {
-            fprintf(stderr, "rollup %u differs\n", i);
+        if (rc != MR_OK || !ff_map_equal(&drained, &unit->reference[i]) ||
+            !table_is_sound(&unit->fold->tables[i])) {
+            fprintf(stderr, "rollup %u differs, or a segment holds a key twice\n", i);
             atomic_fetch_add_explicit(&round->different, 1, memory_order_relaxed);
         }
         struct mr_fold_stats stats;

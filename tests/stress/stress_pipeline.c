@@ -1,0 +1,254 @@
+/* The whole pipeline between a Kafka and a StarRocks in memory (support/world.h): rebalances, orderly
+ * and lost, in the middle; refused commits, connections and loads; small batches, tombstones, gaps
+ * and bad records; memory that is too small for much at a time; orderly restarts and fatal ends.
+ * What holds at the end of a seed: every offset is in exactly one unit whose ledger rows came, and that
+ * unit's tables hold what was produced, no more and no less; without lost partitions and fatal ends
+ * every row came exactly once; what was loaded is committed; the memory budget is back to its fixed
+ * part. World checks the order of loads and commits while they happen.
+ *
+ *   stress_pipeline [seed [rounds]]
+ * The seed of a failing round is printed; running with it alone repeats the round. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/app_priv.h"
+#include "millrace/base/clock.h"
+#include "millrace/base/hash.h"
+#include "millrace/base/log.h"
+#include "millrace/base/race.h"
+#include "world.h"
+
+#define ROUNDS 16
+#define LIMIT_MS 45000 /* no further round of the default run begins after this */
+#define STALL_MS 25000
+
+/* Which ways were taken, over all rounds: a run that avoids them has shown nothing. */
+struct coverage {
+    double cut_memory, cut_keys, cut_rows, cut_time, cut_stop, paused_s, quarantined;
+    struct world_tallies tallies;
+};
+
+struct round {
+    struct world world;
+    struct world_dice dice;
+    struct mr_app *app;
+    bool repeats; /* partitions may be lost, or a load end fatally: rows may come twice */
+    int64_t extra; /* budget beyond the batches */
+};
+
+static uint64_t
+between(struct round *round, uint64_t least, uint64_t most)
+{
+    return least + world_draw(&round->dice) % (most - least + 1);
+}
+
+static void
+draw_world(struct round *round, uint64_t seed)
+{
+    struct world_options options = {.seed = seed,
+                                    .partitions = (uint32_t)between(round, 2, WORLD_PARTITIONS),
+                                    .batch_most = (uint32_t)between(round, 3, 150),
+                                    .rebalances = (uint32_t)between(round, 0, 8),
+                                    .odd = world_one_in(&round->dice, 2) ? 400 : 0};
+    options.records = (int64_t)(between(round, 4000, 14000) / options.partitions);
+    options.chances = (struct world_chances){.rebalance = 60, .partial = 2, .commit_refused = 40,
+                                             .sql_refused = 8, .slow = 20};
+    if (world_one_in(&round->dice, 4))
+        options.chances.rejected = 60;
+    round->repeats = world_one_in(&round->dice, 2);
+    options.chances.lost = round->repeats ? 2 : 0;
+    options.chances.fatal = round->repeats && world_one_in(&round->dice, 2) ? 150 : 0;
+    world_open(&round->world, &options);
+}
+
+static void
+draw_config(struct round *round)
+{
+    struct mr_config *config = &round->world.config;
+    config->threads.workers = (int64_t)between(round, 2, 8);
+    config->threads.loaders = (int64_t)between(round, 1, 4);
+    config->flush.every_ms = (int64_t)between(round, 2, 40);
+    config->flush.rows = (int64_t)between(round, 100, 4000);
+    config->flush.depth = (int64_t)between(round, 1, 3);
+    for (uint32_t i = 0; i < 2; i++)
+        round->world.layout->rollups[i].max_keys = between(round, 60, 1500);
+}
+
+/* Between what one batch needs and what several units need. */
+static void
+draw_memory(struct round *round)
+{
+    const struct mr_app *app = round->app;
+    uint32_t records = round->world.options.batch_most;
+    size_t bytes = (size_t)records * 400 + 3000 * ((size_t)records / 8 + 2);
+    int64_t batch = mr_fold_worst_bytes(app->fold, records, bytes) +
+                    mr_rows_worst_bytes(app->layout, records, bytes,
+                                        (size_t)app->config->quarantine.raw_bytes);
+    round->extra = batch + (int64_t)between(round, 256 << 10, 16 << 20);
+}
+
+static void
+start(struct round *round)
+{
+    struct mr_error error = {.rc = MR_OK};
+    world_run_begin(&round->world);
+    WORLD_NEED(mr_app_new(&round->world.config, round->world.plan, NULL, &round->app, &error) == MR_OK,
+               "no app: %s", error.text);
+    if (round->extra == 0)
+        draw_memory(round);
+    round->app->budget.limit = round->app->batch_fixed + round->extra;
+    WORLD_NEED(mr_app_start(round->app, &error) == MR_OK, "no start: %s", error.text);
+}
+
+static uint64_t
+progress(const struct round *round)
+{
+    return atomic_load_explicit(&round->world.progress, memory_order_relaxed);
+}
+
+/* Until all is in, the app ended, or `stop_at` steps were made. */
+static void
+watch(struct round *round, uint64_t stop_at)
+{
+    uint64_t seen = progress(round);
+    int64_t seen_ms = mr_clock_monotonic_ms();
+    while (!world_all_in(&round->world) && !mr_app_ended(round->app) && progress(round) < stop_at) {
+        mr_clock_sleep_ms(1);
+        if (progress(round) != seen) {
+            seen = progress(round);
+            seen_ms = mr_clock_monotonic_ms();
+        }
+        WORLD_NEED(mr_clock_monotonic_ms() - seen_ms < STALL_MS, "nothing happens any more");
+    }
+}
+
+static void
+add_coverage(struct round *round, struct coverage *coverage)
+{
+    const struct mr_metrics *metrics = round->app->metrics;
+    coverage->cut_memory += mr_metrics_get(metrics, MR_M_CUT_MEMORY);
+    coverage->cut_keys += mr_metrics_get(metrics, MR_M_CUT_KEYS);
+    coverage->cut_rows += mr_metrics_get(metrics, MR_M_CUT_ROWS);
+    coverage->cut_time += mr_metrics_get(metrics, MR_M_CUT_TIME);
+    coverage->cut_stop += mr_metrics_get(metrics, MR_M_CUT_STOP);
+    coverage->paused_s += round->app->paused_s;
+}
+
+/* What an end leaves behind: nothing but the batch pool and the tables kept for the next units. */
+static void
+check_empty(struct round *round)
+{
+    struct mr_app *app = round->app;
+    WORLD_NEED(!app->units && app->units_sealed == 0, "units are left");
+    WORLD_NEED(mr_ring_count(app->free_batches) + (app->pending != NULL) == app->batch_count,
+               "batches are missing");
+    mr_fold_trim(app->fold);
+    WORLD_NEED(mr_budget_used(&app->budget) == app->batch_fixed,
+               "%lld bytes of memory are charged to nobody",
+               (long long)(mr_budget_used(&app->budget) - app->batch_fixed));
+}
+
+static void
+stop(struct round *round, struct coverage *coverage)
+{
+    struct mr_error error = {.rc = MR_OK};
+    int64_t start_ms = mr_clock_monotonic_ms();
+    mr_app_stop(round->app);
+    enum mr_rc rc = mr_app_join(round->app, &error);
+    WORLD_NEED(mr_clock_monotonic_ms() - start_ms < STALL_MS, "the end takes too long");
+    WORLD_NEED(rc == MR_OK || (rc == MR_STARROCKS && round->world.used_fatal), "ended with %s: %s",
+               mr_rc_name(rc), error.text);
+    WORLD_NEED(rc == MR_STARROCKS || !round->world.used_fatal, "a fatal load went unnoticed");
+    WORLD_NEED(atomic_load_explicit(&round->app->budget.peak, memory_order_relaxed) <=
+                   round->app->budget.limit + round->extra,
+               "memory: peak %lld of %lld", (long long)round->app->budget.peak,
+               (long long)round->app->budget.limit);
+    check_empty(round);
+    add_coverage(round, coverage);
+    mr_app_free(&round->app);
+}
+
+static void
+add_tallies(struct world_tallies *sum, const struct world_tallies *add)
+{
+    uint64_t *to = (uint64_t *)sum;
+    const uint64_t *from = (const uint64_t *)add;
+    for (size_t i = 0; i < sizeof *sum / sizeof *to; i++)
+        to[i] += from[i];
+}
+
+static void
+run_round(uint64_t seed, struct coverage *coverage)
+{
+    static struct round round;
+    memset(&round, 0, sizeof round);
+    round.dice.seed = seed;
+    draw_world(&round, seed);
+    draw_config(&round);
+    mr_race_seed(seed);
+    int64_t start_ms = mr_clock_monotonic_ms();
+    do {
+        start(&round);
+        watch(&round, world_one_in(&round.dice, 2) ? progress(&round) + between(&round, 50, 1500)
+                                                   : UINT64_MAX);
+        stop(&round, coverage);
+    } while (!world_all_in(&round.world));
+    world_check_rows(&round.world, round.repeats);
+    if (!round.repeats)
+        world_check_committed(&round.world);
+    const struct world_tallies *tallies = &round.world.tallies;
+    printf("seed %llu: %u partitions, %lld workers, %lld loaders, %lld KiB: %llu loads, %llu runs, "
+           "%llu+%llu rebalances, %lld ms\n",
+           (unsigned long long)seed, round.world.options.partitions,
+           (long long)round.world.config.threads.workers,
+           (long long)round.world.config.threads.loaders, (long long)round.extra >> 10,
+           (unsigned long long)tallies->loads, (unsigned long long)tallies->runs,
+           (unsigned long long)tallies->orderly, (unsigned long long)tallies->lost,
+           (long long)(mr_clock_monotonic_ms() - start_ms));
+    fflush(stdout);
+    add_tallies(&coverage->tallies, tallies);
+    world_close(&round.world);
+}
+
+static bool
+covered(const struct coverage *coverage)
+{
+    const struct world_tallies *t = &coverage->tallies;
+    printf("cuts by memory %.0f, keys %.0f, rows %.0f, time %.0f, stop %.0f; paused %.1f s; "
+           "orderly %llu, lost %llu, refused: commits %llu, connections %llu; loads %llu, rejected "
+           "%llu, fatal %llu, given up %llu, late %llu; JSON bodies %llu\n",
+           coverage->cut_memory, coverage->cut_keys, coverage->cut_rows, coverage->cut_time,
+           coverage->cut_stop, coverage->paused_s, (unsigned long long)t->orderly,
+           (unsigned long long)t->lost, (unsigned long long)t->commits_refused,
+           (unsigned long long)t->sql_refused, (unsigned long long)t->loads,
+           (unsigned long long)t->rejected, (unsigned long long)t->fatal,
+           (unsigned long long)t->given_up, (unsigned long long)t->late,
+           (unsigned long long)t->odd_bodies);
+    return coverage->cut_memory > 0 && coverage->cut_keys > 0 && coverage->cut_rows > 0 &&
+           coverage->cut_time > 0 && coverage->cut_stop > 0 && coverage->paused_s > 0 &&
+           t->orderly > 0 && t->lost > 0 && t->commits_refused > 0 && t->sql_refused > 0 &&
+           t->given_up > 0 && t->fatal > 0 && t->odd_bodies > 0;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct coverage coverage = {.paused_s = 0};
+    uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+    uint64_t rounds = argc > 2 ? strtoull(argv[2], NULL, 10) : argc > 1 ? 1 : ROUNDS;
+    int64_t start_ms = mr_clock_monotonic_ms();
+    uint64_t done = 0;
+    const char *level = getenv("STRESS_LOG");
+    mr_log_setup(level ? MR_LOG_INFO : MR_LOG_ERROR, MR_LOG_TEXT);
+    for (; done < rounds; done++) {
+        if (argc == 1 && mr_clock_monotonic_ms() - start_ms > LIMIT_MS)
+            break;
+        run_round(seed + done, &coverage);
+    }
+    bool good = covered(&coverage) || argc > 1;
+    printf("%llu rounds\n", (unsigned long long)done);
+    if (!good)
+        fprintf(stderr, "some ways were never taken: the rounds have shown too little\n");
+    return good ? 0 : 1;
+}
