@@ -158,11 +158,13 @@ mr_ledger_take(struct mr_ledger *ledger,
                             ledger->next - 1);
     }
     if (part->next >= 0 && first < part->next) {
+        mr_ledger_failed(ledger, ledger->next - 1);
         return refuse_step_back(part, first, next, reterr_error);
     }
     struct mri_ledger_take *take =
         take_of(ledger, unit, part, part->next >= 0 ? part->next : first);
     if (!take) {
+        mr_ledger_failed(ledger, ledger->next - 1);
         return mr_error_set(reterr_error, MR_MEMORY, "ledger: out of memory");
     }
     take->end = next;

@@ -74,14 +74,16 @@ step_take(struct model *model, struct mr_ledger *ledger)
         return;
     }
     bool unknown = model->position[p] < 0;
-    int64_t first = (unknown ? 100 : model->position[p]) + (int64_t)draw(model, 6) - 1;
+    bool back = model->position[p] > 0 && draw(model, 100) == 0;
+    int64_t first =
+        (unknown ? 100 : model->position[p]) + (back ? -1 : (int64_t)draw(model, 5));
     int64_t next = first + 1 + (int64_t)draw(model, 5);
-    first = first < 0 ? 0 : first;
-    bool back = !unknown && first < model->position[p];
     enum mr_rc expected = back || unit->state == MR_UNIT_FAILED ? MR_STOPPED : MR_OK;
     T_INT_EQ(mr_ledger_take(ledger, names[p].topic, names[p].partition, first, next, NULL),
              expected);
     if (expected != MR_OK) {
+        unit->state = MR_UNIT_FAILED;
+        model->failed = true;
         return;
     }
     if (unit->start[p] == unit->end[p]) {

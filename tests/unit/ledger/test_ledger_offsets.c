@@ -34,7 +34,30 @@ Test(ledger_offsets, a_step_back_stops_and_names_topic_partition_and_ranges)
     T_TRUE_MSG(strstr(error.text, "150 was expected") != NULL, "%s", error.text);
     T_TRUE_MSG(strstr(error.text, "[140, 150) twice") != NULL, "%s", error.text);
     T_TRUE(error.hint[0] != 0);
-    take(ledger, 3, 7, 150, 151);
+    mr_ledger_free(&ledger);
+}
+
+Test(ledger_offsets, a_unit_that_met_a_step_back_half_way_through_a_batch_is_never_loaded)
+{
+    struct mr_ledger *ledger = make_ledger();
+    const struct mr_span *rows = NULL;
+    uint32_t count = 1;
+    assign(ledger, 0, 0, 0);
+    assign(ledger, 0, 1, 50);
+    uint64_t before = fill_unit(ledger, 0, 10);
+    uint64_t unit = mr_ledger_open(ledger);
+    take(ledger, 0, 0, 10, 20); /* handed out and counted */
+    take(ledger, 0, 0, 20, 30); /* the first run of a batch that is not handed out */
+    T_INT_EQ(mr_ledger_take(ledger, 0, 1, 40, 60, NULL), MR_STOPPED);
+    mr_ledger_seal(ledger, unit);
+    T_INT_EQ(mr_ledger_state(ledger, unit), MR_UNIT_FAILED);
+    T_TRUE(mr_ledger_rows(ledger, unit, &count) == NULL);
+    T_INT_EQ(mr_ledger_open(ledger), 0);
+
+    mr_ledger_loaded(ledger, before);
+    T_INT_EQ(mr_ledger_committable(ledger, &rows, &count), before);
+    T_INT_EQ(count, 2);
+    T_INT_EQ(rows[0].end, 10);
     mr_ledger_free(&ledger);
 }
 
