@@ -114,8 +114,6 @@ start_servers() {
         'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
     export STATUS_LISTEN
     say "Kafka on $KAFKA_BROKERS, rockpool on $SR_FE and $SR_MYSQL"
-    mariadb --no-defaults -h 127.0.0.1 -P "$mysql_port" -u root \
-        -e 'CREATE DATABASE IF NOT EXISTS demo'
 }
 
 produce() {
