@@ -67,6 +67,10 @@ mr_fold_unit_open(struct mr_fold *fold, struct mr_fold_unit **ret_unit);
 void
 mr_fold_unit_retire(struct mr_fold *fold, struct mr_fold_unit **unit);
 
+/* Gives the memory of all units in the pool back: for when it is needed elsewhere. */
+void
+mr_fold_trim(struct mr_fold *fold);
+
 MR_NODISCARD enum mr_rc
 mr_fold_worker_new(struct mr_fold *fold, struct mr_fold_worker **ret_worker);
 

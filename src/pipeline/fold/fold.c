@@ -115,20 +115,41 @@ take_unit(struct mr_fold *fold)
 
 /* Pool locked. */
 static void
-give_unit(struct mr_fold *fold, struct mr_fold_unit *unit)
+drop_unit(struct mr_fold *fold, struct mr_fold_unit *unit)
 {
-    unit->open = false;
-    if (fold->free_count < MRI_POOL_UNITS) {
-        unit->next_free = fold->free;
-        fold->free = unit;
-        fold->free_count++;
-        return;
-    }
     struct mr_fold_unit **link = &fold->all;
     while (*link != unit)
         link = &(*link)->next_all;
     *link = unit->next_all;
     mri_fold_unit_free(unit);
+}
+
+/* Pool locked. */
+static void
+give_unit(struct mr_fold *fold, struct mr_fold_unit *unit)
+{
+    unit->open = false;
+    if (fold->free_count == MRI_POOL_UNITS) {
+        drop_unit(fold, unit);
+        return;
+    }
+    unit->next_free = fold->free;
+    fold->free = unit;
+    fold->free_count++;
+}
+
+void
+mr_fold_trim(struct mr_fold *fold)
+{
+    pthread_mutex_lock(&fold->pool);
+    for (struct mr_fold_unit *unit = fold->free; unit;) {
+        struct mr_fold_unit *next = unit->next_free;
+        drop_unit(fold, unit);
+        unit = next;
+    }
+    fold->free = NULL;
+    fold->free_count = 0;
+    pthread_mutex_unlock(&fold->pool);
 }
 
 enum mr_rc
