@@ -210,7 +210,7 @@ mr_app_join(struct mr_app *app, struct mr_error *reterr_error)
         mr_thread_join(&app->workers[i].thread);
     mr_ring_close(app->quiet_units);
     mr_thread_join(&app->harvest_thread);
-    mri_land_drop_all(app);
+    mri_land_give_up(app);
     mr_load_stop(app->hub);
     mr_ring_close(app->jobs);
     for (uint32_t i = 0; i < app->loader_count; i++)

@@ -104,7 +104,7 @@ struct mr_app {
     pthread_mutex_t units_lock;
     struct mr_ledger *ledger;     /* [lock: units_lock] */
     struct mr_unit *units;        /* [lock: units_lock] sealed, not landed; oldest first */
-    uint32_t units_sealed;        /* [lock: units_lock] */
+    uint32_t units_sealed;        /* [lock: units_lock] cut, and not freed yet */
     int64_t visible_event_us;     /* [lock: units_lock] newest event time that landed */
     int64_t visible_at_ms;        /* [lock: units_lock] when rows last became visible */
     uint64_t landed_records;      /* [lock: units_lock] */
@@ -125,7 +125,6 @@ struct mr_app {
     uint32_t batch_count;   /* [const] */
 
     _Atomic bool stopping;   /* [atomic: relaxed, a request that every loop polls] */
-    _Atomic bool abandoning; /* [atomic: relaxed] loads still waiting give up */
     _Atomic bool built;      /* [atomic: release at the end of mr_app_new, acquire by the probes] */
     _Atomic bool failed;     /* [atomic: release after failure, acquire by feed] */
     struct mr_error failure; /* [own: the first thread that fails, then feed] */
@@ -176,15 +175,20 @@ mri_recover(struct mr_app *app, struct mr_span *spans, uint32_t count);
 void
 mri_land(struct mr_app *app, struct mr_unit *unit);
 
-/* Thread: any. All units that have not landed are given up; their loaders end soon. */
+/* Thread: any. All units that have not landed are given up: the ledger forgets them and its
+ * partitions, their loaders end soon, and none of their loads begins any more. */
 void
-mri_land_drop_all(struct mr_app *app);
+mri_land_give_up(struct mr_app *app);
+
+/* Thread: whoever owns a sealed unit that is in no list. Frees it; only then it counts no more. */
+void
+mri_land_forget(struct mr_app *app, struct mr_unit **unit);
 
 /* Thread: harvest or loader. Ends the pipeline: waiting cannot mend this. The first error counts. */
 void
 mri_fail(struct mr_app *app, const struct mr_error *error);
 
-/* Sealed units that have not landed. */
+/* Sealed units that have not landed, or whose memory is not given back yet. */
 uint32_t
 mri_land_waiting(struct mr_app *app);
 

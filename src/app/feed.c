@@ -117,6 +117,17 @@ copy_committable(struct mr_app *app, struct mr_span **ret_rows, uint32_t *ret_co
     return unit;
 }
 
+/* units_lock held. Returns how many units that ends. */
+static uint32_t
+note_committed(struct mr_app *app, uint64_t unit)
+{
+    uint32_t before[MR_UNIT_FAILED + 1], after[MR_UNIT_FAILED + 1];
+    mr_ledger_states(app->ledger, before);
+    mr_ledger_committed(app->ledger, unit);
+    mr_ledger_states(app->ledger, after);
+    return before[MR_UNIT_LOADED] - after[MR_UNIT_LOADED];
+}
+
 static void
 commit_ready(struct mr_app *app)
 {
@@ -137,10 +148,10 @@ commit_ready(struct mr_app *app)
     }
     mr_metrics_add(app->feed_cell, MR_M_COMMITS, 1);
     pthread_mutex_lock(&app->units_lock);
-    mr_ledger_committed(app->ledger, unit);
+    uint32_t units = note_committed(app, unit);
     app->committed_records = landed;
     pthread_mutex_unlock(&app->units_lock);
-    mr_metrics_add(app->feed_cell, MR_M_UNITS_DONE, 1);
+    mr_metrics_add(app->feed_cell, MR_M_UNITS_DONE, units);
 }
 
 /* Waits until every sealed unit landed and is committed, at most for limit_ms (negative: no limit).
@@ -156,8 +167,7 @@ drain(struct mr_app *app, int64_t limit_ms, bool serve)
         pthread_mutex_lock(&app->units_lock);
         bool done = app->units_sealed == 0 && mr_ledger_committable(app->ledger, &rows, &count) == 0;
         pthread_mutex_unlock(&app->units_lock);
-        bool abandoned = atomic_load_explicit(&app->abandoning, memory_order_relaxed);
-        if (done || abandoned || (limit_ms >= 0 && mr_clock_monotonic_ms() - start >= limit_ms))
+        if (done || (limit_ms >= 0 && mr_clock_monotonic_ms() - start >= limit_ms))
             return done;
         if (serve && app->consumer)
             /* Errors of the input do not matter any more: nothing is taken. */
@@ -165,6 +175,13 @@ drain(struct mr_app *app, int64_t limit_ms, bool serve)
         else
             mr_clock_sleep_ms(IDLE_MS);
     }
+}
+
+static bool
+has_failed(struct mr_app *app)
+{
+    /* Acquire: failure; partner: the release in mri_fail. */
+    return atomic_load_explicit(&app->failed, memory_order_acquire);
 }
 
 static enum mr_rc
@@ -181,6 +198,9 @@ on_positions(void *context, const struct mr_span *spans, uint32_t count)
     pthread_mutex_lock(&app->units_lock);
     for (uint32_t i = 0; rc == MR_OK && i < count; i++)
         rc = mr_ledger_assign(app->ledger, &spans[i]);
+    /* Refused as a whole: the same partitions are assigned again later. */
+    if (rc != MR_OK)
+        mr_ledger_revoke_all(app->ledger);
     pthread_mutex_unlock(&app->units_lock);
     return rc;
 }
@@ -195,12 +215,8 @@ on_revoked(void *context, bool lost)
     if (app->pending)
         mr_batch_reset(app->pending);
     cut(app, MR_M_CUT_STOP);
-    bool finished = !lost && drain(app, REVOKE_MS, false);
-    if (!finished)
-        mri_land_drop_all(app);
-    pthread_mutex_lock(&app->units_lock);
-    mr_ledger_revoke_all(app->ledger);
-    pthread_mutex_unlock(&app->units_lock);
+    bool finished = !lost && drain(app, REVOKE_MS, false) && !has_failed(app);
+    mri_land_give_up(app);
     mr_log(finished ? MR_LOG_INFO : MR_LOG_WARN, "consume",
            finished ? "partitions given back, all units committed"
                     : "partitions lost with units in flight: the next owner reads them again",
@@ -236,17 +252,17 @@ worst_bytes(const struct mr_app *app, const struct mr_batch *batch)
                                (size_t)app->config->quarantine.raw_bytes);
 }
 
-/* Stamps the pending batch and gives it to the workers. */
+/* Stamps the pending batch, for which memory and a unit are there, and gives it to the workers. */
 static enum mr_rc
 hand_out(struct mr_app *app)
 {
     struct mr_batch *batch = app->pending;
-    enum mr_rc rc = app->open ? MR_OK : mri_unit_open(app, &app->open);
-    if (rc != MR_OK)
-        return mr_error_set(&app->end_error, rc, "a unit cannot be opened: %s", mr_rc_text(rc));
-    rc = account(app, batch, &app->end_error);
-    if (rc != MR_OK)
+    enum mr_rc rc = account(app, batch, &app->end_error);
+    if (rc != MR_OK) {
+        mr_budget_refund(&app->budget, batch->reserved);
+        batch->reserved = 0;
         return rc;
+    }
     app->pending = NULL;
     app->open->records += batch->count;
     app->open->bytes += batch->bytes_used;
@@ -260,20 +276,55 @@ hand_out(struct mr_app *app)
     return MR_OK;
 }
 
+/* Charges the worst case of the pending batch, and sees that a unit is open. MR_BUSY: no budget. */
+static enum mr_rc
+try_reserve(struct mr_app *app, int64_t need)
+{
+    if (!mr_budget_try(&app->budget, need))
+        return MR_BUSY;
+    enum mr_rc rc = app->open ? MR_OK : mri_unit_open(app, &app->open);
+    if (rc == MR_OK)
+        app->pending->reserved = need;
+    else
+        mr_budget_refund(&app->budget, need);
+    return rc;
+}
+
+/* Nothing is in flight but the pending batch: no memory comes back by waiting. */
+static bool
+is_idle(struct mr_app *app)
+{
+    return !app->open && mr_ring_count(app->free_batches) + 1 == app->batch_count &&
+           mri_land_waiting(app) == 0;
+}
+
+/* As try_reserve. Idleness is seen before the last try, so that what came back in between counts. */
+static enum mr_rc
+reserve(struct mr_app *app)
+{
+    int64_t need = worst_bytes(app, app->pending);
+    enum mr_rc rc = try_reserve(app, need);
+    bool idle = rc == MR_BUSY && is_idle(app);
+    if (idle) {
+        mr_fold_trim(app->fold);
+        rc = try_reserve(app, need);
+    }
+    if (idle && rc == MR_BUSY)
+        return mr_error_set(&app->end_error, MR_MEMORY,
+                            "one batch may need %lld bytes, and memory has %lld left of %lld",
+                            (long long)need,
+                            (long long)(app->budget.limit - mr_budget_used(&app->budget)),
+                            (long long)app->budget.limit);
+    if (rc != MR_OK && rc != MR_BUSY)
+        return mr_error_set(&app->end_error, rc, "a unit cannot be opened: %s", mr_rc_text(rc));
+    return rc;
+}
+
 /* No budget for the pending batch: a smaller unit, then patience, rebalances served meanwhile. */
 static enum mr_rc
-wait_for_budget(struct mr_app *app, int64_t need)
+wait_for_budget(struct mr_app *app)
 {
     int64_t before = mr_clock_monotonic_ms();
-    bool idle = mr_ring_count(app->free_batches) + 1 == app->batch_count; /* all but this one */
-    if (!app->open && idle && mri_land_waiting(app) == 0) {
-        (void)mr_error_set(&app->end_error, MR_MEMORY,
-                           "one batch may need %lld bytes, and memory has %lld left of %lld",
-                           (long long)need,
-                           (long long)(app->budget.limit - mr_budget_used(&app->budget)),
-                           (long long)app->budget.limit);
-        return MR_MEMORY;
-    }
     if (app->open && may_cut(app))
         cut(app, MR_M_CUT_MEMORY);
     enum mr_rc rc = mr_consumer_fill(app->consumer, NULL, FILL_MS, &app->end_error);
@@ -312,11 +363,8 @@ static enum mr_rc
 feed_once(struct mr_app *app)
 {
     enum mr_rc rc = MR_OK;
-    /* Acquire: failure; partner: the release in mri_fail. */
-    if (atomic_load_explicit(&app->failed, memory_order_acquire)) {
-        app->end_error = app->failure;
+    if (has_failed(app))
         return app->failure.rc;
-    }
     commit_ready(app);
     maybe_cut(app);
     copy_state(app);
@@ -324,22 +372,38 @@ feed_once(struct mr_app *app)
         rc = take_batch(app);
     if (rc != MR_OK || !app->pending || app->pending->count == 0)
         return rc;
-    int64_t need = worst_bytes(app, app->pending);
-    if (!mr_budget_try(&app->budget, need))
-        return wait_for_budget(app, need);
-    app->pending->reserved = need;
-    return hand_out(app);
+    rc = reserve(app);
+    if (rc == MR_BUSY)
+        return wait_for_budget(app);
+    return rc == MR_OK ? hand_out(app) : rc;
 }
 
 /* The orderly end: what was taken is loaded and committed. */
-static void
+static enum mr_rc
 finish(struct mr_app *app)
 {
     if (app->pending)
         mr_batch_reset(app->pending); /* never stamped: its offsets are not part of any unit */
     cut(app, MR_M_CUT_STOP);
-    if (!drain(app, -1, true))
-        mr_log(MR_LOG_WARN, "app", "aborted with units in flight: they will be read again");
+    (void)drain(app, -1, true);
+    return has_failed(app) ? app->failure.rc : MR_OK;
+}
+
+/* What was taken is finished as far as that goes in a short time; the rest is read again. */
+static enum mr_rc
+end_with_error(struct mr_app *app, enum mr_rc rc)
+{
+    /* A stage that failed is the reason, whatever feed stumbled over because of it. */
+    if (has_failed(app)) {
+        app->end_error = app->failure;
+        rc = app->failure.rc;
+    }
+    mri_report_trouble(app, &app->end_error);
+    mr_log_error("app", "stopping: going on could lose or double rows", &app->end_error);
+    cut(app, MR_M_CUT_STOP);
+    (void)drain(app, REVOKE_MS, false);
+    mri_land_give_up(app);
+    return rc;
 }
 
 void
@@ -351,18 +415,15 @@ mri_feed_run(void *argument)
     bool connected = rc == MR_OK;
     while (rc == MR_OK && !stopping(app))
         rc = feed_once(app);
-    if (connected && rc == MR_OK) {
-        finish(app);
-    } else if (rc != MR_OK && !stopping(app)) {
-        mri_report_trouble(app, &app->end_error);
-        mr_log_error("app", "stopping: going on could lose or double rows", &app->end_error);
-        cut(app, MR_M_CUT_STOP);
-        (void)drain(app, REVOKE_MS, false);
-        mri_land_drop_all(app);
-    }
+    if (connected && rc == MR_OK)
+        rc = finish(app);
+    else if (!connected && stopping(app))
+        rc = MR_OK;
+    if (rc != MR_OK)
+        rc = end_with_error(app, rc);
     if (app->consumer)
         mr_consumer_free(&app->consumer);
-    app->end_rc = stopping(app) && !connected ? MR_OK : rc;
+    app->end_rc = rc;
     /* Release: end_rc and end_error; partner: the acquire in mr_app_ended. */
     atomic_store_explicit(&app->ended, true, memory_order_release);
 }

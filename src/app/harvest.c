@@ -91,11 +91,10 @@ drop_unit(struct mr_app *app, struct mr_unit *unit)
     mr_log(MR_LOG_WARN, "harvest", "unit dropped: its offsets will be read again",
            MR_INT("unit", unit->number), MR_INT("records", unit->records));
     pthread_mutex_lock(&app->units_lock);
-    app->units_sealed--;
     mr_ledger_failed(app->ledger, unit->number);
     pthread_mutex_unlock(&app->units_lock);
     mr_metrics_add(app->harvest_cell, MR_M_UNITS_FAILED, 1);
-    mri_unit_free(app, &unit);
+    mri_land_forget(app, &unit);
 }
 
 static void

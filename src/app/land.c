@@ -7,6 +7,7 @@
 #include "millrace/base/assert.h"
 #include "millrace/base/clock.h"
 #include "millrace/base/log.h"
+#include "millrace/base/race.h"
 
 #define REJECTED_PAUSE_MS 1000
 #define REJECTED_PAUSE_MAX_MS 30000
@@ -23,22 +24,36 @@ push_job(struct mr_app *app, struct mr_unit *unit, uint32_t target)
         free(job);
 }
 
-/* units_lock held: the ledger rows of the oldest unit, once its data is in. A later unit's rows may
- * not overtake: the ledger's end would then claim rows that are not there. */
+/* Relaxed: a request that the unit's loaders poll; its bookkeeping is under units_lock. */
 static void
-land_next(struct mr_app *app)
+drop(struct mr_unit *unit)
+{
+    atomic_store_explicit(&unit->dropped, true, memory_order_relaxed);
+}
+
+/* units_lock held: the oldest unit, once its data is in, for its ledger rows to be loaded by the
+ * caller; else NULL. A later unit's rows may not overtake, nor come after an earlier unit failed: the
+ * ledger's end would then claim rows that are not there. */
+static struct mr_unit *
+next_to_finish(struct mr_app *app)
 {
     struct mr_unit *unit = app->units;
-    if (unit && unit->data_loaded && !unit->ledger_queued) {
-        unit->ledger_queued = true;
-        push_job(app, unit, unit->target_count);
-    }
+    if (!unit || !unit->data_loaded || unit->ledger_queued)
+        return NULL;
+    unit->ledger_queued = true;
+    if (!mr_ledger_may_finish(app->ledger, unit->number))
+        drop(unit);
+    return unit;
 }
 
 void
 mri_land(struct mr_app *app, struct mr_unit *unit)
 {
+    MR_RACE_POINT("land.before_list");
     pthread_mutex_lock(&app->units_lock);
+    /* Its partitions may have gone away since it was counted. */
+    if (mr_ledger_state(app->ledger, unit->number) != MR_UNIT_SEALED)
+        drop(unit);
     struct mr_unit **last = &app->units;
     while (*last)
         last = &(*last)->next;
@@ -48,16 +63,29 @@ mri_land(struct mr_app *app, struct mr_unit *unit)
     uint32_t targets = unit->target_count; /* the unit may be gone once its last job runs */
     for (uint32_t i = 0; i < targets; i++)
         push_job(app, unit, i);
-    land_next(app);
+    struct mr_unit *ready = next_to_finish(app);
+    if (ready)
+        push_job(app, ready, ready->target_count);
+    pthread_mutex_unlock(&app->units_lock);
+}
+
+/* In one go: a unit that harvest has not listed yet finds the ledger without it. */
+void
+mri_land_give_up(struct mr_app *app)
+{
+    pthread_mutex_lock(&app->units_lock);
+    for (struct mr_unit *unit = app->units; unit; unit = unit->next)
+        drop(unit);
+    mr_ledger_revoke_all(app->ledger);
     pthread_mutex_unlock(&app->units_lock);
 }
 
 void
-mri_land_drop_all(struct mr_app *app)
+mri_land_forget(struct mr_app *app, struct mr_unit **unit)
 {
+    mri_unit_free(app, unit);
     pthread_mutex_lock(&app->units_lock);
-    for (struct mr_unit *unit = app->units; unit; unit = unit->next)
-        atomic_store_explicit(&unit->dropped, true, memory_order_relaxed);
+    app->units_sealed--;
     pthread_mutex_unlock(&app->units_lock);
 }
 
@@ -148,6 +176,8 @@ load_target(struct mri_loader *loader, struct mr_unit *unit, struct mr_target *t
     const struct mr_layout *layout = app->layout;
     char label[160];
     struct mr_text columns = {.limit = 0};
+    if (target->body.rows == 0)
+        return MR_OUTCOME_DONE; /* a unit that took nothing; servers refuse empty loads */
     const char *table = mr_harvest_table(layout, target->kind, target->rollup);
     snprintf(label, sizeof label, "%s-%s-%" PRIu64 "-%s", layout->pipeline, app->chain, unit->number,
              table);
@@ -170,9 +200,10 @@ remove_first(struct mr_app *app, struct mr_unit *unit, bool landed)
 {
     MR_INSIST(app->units == unit);
     app->units = unit->next;
-    app->units_sealed--;
     if (!landed) {
         mr_ledger_failed(app->ledger, unit->number);
+        for (struct mr_unit *later = app->units; later; later = later->next)
+            drop(later);
         return;
     }
     mr_ledger_loaded(app->ledger, unit->number);
@@ -194,15 +225,28 @@ log_landed(const struct mr_unit *unit)
            MR_INT("ms", mr_clock_monotonic_ms() - unit->sealed_ms));
 }
 
-/* Bookkeeping after one target; frees the unit with its last one. A dropped unit passes through the
- * same steps without being loaded, so that the order of the list holds. */
 static void
+end_unit(struct mri_loader *loader, struct mr_unit *unit, bool landed)
+{
+    if (landed)
+        log_landed(unit);
+    else
+        mr_metrics_add(loader->cell, MR_M_UNITS_FAILED, 1);
+    mri_land_forget(loader->app, &unit);
+}
+
+/* Bookkeeping after one target; frees the unit with its last one. A dropped unit passes through the
+ * same steps without being loaded, so that the order of the list holds. Returns the unit whose ledger
+ * rows this loader loads next: in the queue they could wait behind loads of later units that the
+ * server refuses, for as long as that lasts. */
+static struct mr_unit *
 settle_job(struct mri_loader *loader, const struct mri_job *job, bool done)
 {
     struct mr_app *app = loader->app;
     struct mr_unit *unit = job->unit, *finished = NULL;
     if (!done)
-        atomic_store_explicit(&unit->dropped, true, memory_order_relaxed);
+        drop(unit);
+    MR_RACE_POINT("land.before_settle");
     pthread_mutex_lock(&app->units_lock);
     if (job->target < unit->target_count) {
         unit->data_loaded = --unit->remaining == 0;
@@ -210,15 +254,23 @@ settle_job(struct mri_loader *loader, const struct mri_job *job, bool done)
         remove_first(app, unit, done);
         finished = unit;
     }
-    land_next(app);
+    struct mr_unit *next = next_to_finish(app);
     pthread_mutex_unlock(&app->units_lock);
-    if (!finished)
-        return;
-    if (done)
-        log_landed(finished);
-    else
-        mr_metrics_add(loader->cell, MR_M_UNITS_FAILED, 1);
-    mri_unit_free(app, &finished);
+    MR_RACE_POINT("land.settled");
+    if (finished)
+        end_unit(loader, finished, done);
+    return next;
+}
+
+/* One target; returns the job that follows from it, without a unit when there is none. */
+static struct mri_job
+run_job(struct mri_loader *loader, const struct mri_job *job)
+{
+    struct mr_target *target = &job->unit->targets[job->target];
+    bool done = !is_dropped(job->unit) &&
+                load_target(loader, job->unit, target) == MR_OUTCOME_DONE;
+    struct mr_unit *next = settle_job(loader, job, done);
+    return (struct mri_job){next, next ? next->target_count : 0};
 }
 
 void
@@ -227,10 +279,9 @@ mri_load_run(void *argument)
     struct mri_loader *loader = argument;
     struct mri_job *job;
     while ((job = mr_ring_pop_mpmc(loader->app->jobs, -1)) != NULL) {
-        struct mr_unit *unit = job->unit;
-        struct mr_target *target = &unit->targets[job->target];
-        bool done = !is_dropped(unit) && load_target(loader, unit, target) == MR_OUTCOME_DONE;
-        settle_job(loader, job, done);
+        struct mri_job now = *job;
         free(job);
+        while (now.unit)
+            now = run_job(loader, &now);
     }
 }
