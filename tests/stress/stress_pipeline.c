@@ -20,7 +20,7 @@
 #include "world.h"
 
 #define ROUNDS 16
-#define LIMIT_MS 45000 /* no further round of the default run begins after this */
+#define LIMIT_MS 40000 /* no further round of the default run begins after this */
 #define STALL_MS 25000
 
 /* Which ways were taken, over all rounds: a run that avoids them has shown nothing. */
@@ -48,7 +48,7 @@ draw_world(struct round *round, uint64_t seed)
 {
     struct world_options options = {.seed = seed,
                                     .partitions = (uint32_t)between(round, 2, WORLD_PARTITIONS),
-                                    .batch_most = (uint32_t)between(round, 3, 150),
+                                    .batch_most = (uint32_t)between(round, 12, 150),
                                     .rebalances = (uint32_t)between(round, 0, 8),
                                     .odd = world_one_in(&round->dice, 2) ? 400 : 0};
     options.records = (int64_t)(between(round, 4000, 14000) / options.partitions);

@@ -1,0 +1,390 @@
+/* The world: configuration, records, and what must hold at the end. */
+#include "world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "millrace/base/clock.h"
+#include "millrace/base/hash.h"
+
+struct world *world_now;
+
+static const char schema[] =
+    "{\"type\":\"object\",\"required\":[\"at\",\"key\",\"amount\"],\"properties\":{"
+    "\"at\":{\"type\":\"string\",\"format\":\"date-time\"},"
+    "\"key\":{\"type\":\"string\",\"maxLength\":32},"
+    "\"n\":{\"type\":\"integer\"},"
+    "\"amount\":{\"type\":\"string\",\"x-decimal\":[18,2]},"
+    "\"note\":{\"type\":\"string\",\"maxLength\":64}}}";
+
+void
+world_fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "world (seed %llu): ",
+            (unsigned long long)(world_now ? world_now->options.seed : 0));
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    abort();
+}
+
+void
+world_step(struct world *world)
+{
+    atomic_fetch_add_explicit(&world->progress, 1, memory_order_relaxed);
+}
+
+uint64_t
+world_draw(struct world_dice *dice)
+{
+    dice->count++;
+    return mr_hash_bytes(&dice->count, sizeof dice->count, dice->seed);
+}
+
+bool
+world_one_in(struct world_dice *dice, uint32_t chances)
+{
+    return chances > 0 && world_draw(dice) % chances == 0;
+}
+
+/* ---- records ---- */
+
+static int64_t
+base_us(void)
+{
+    return mr_clock_days(2025, 3, 1) * MR_US_PER_DAY;
+}
+
+struct world_record
+world_record_at(const struct world *world, uint32_t partition, int64_t offset)
+{
+    const int64_t place[] = {partition, offset};
+    struct world_dice dice = {.seed = mr_hash_bytes(place, sizeof place, world->options.seed)};
+    struct world_record record = {.kind = WORLD_EVENT};
+    uint64_t lot = world_draw(&dice) % 100;
+    bool last = offset + 1 == world->options.records; /* a gap at the end would never be passed */
+    record.kind = lot < 4 && !last ? WORLD_GAP
+                  : lot < 9        ? WORLD_TOMBSTONE
+                  : lot < 15       ? WORLD_BAD
+                                   : WORLD_EVENT;
+    record.minute = (uint32_t)(world_draw(&dice) % WORLD_MINUTES);
+    record.key = (uint32_t)(world_draw(&dice) % WORLD_KEYS);
+    record.at_us = base_us() + (int64_t)record.minute * 60000000 +
+                   (int64_t)(world_draw(&dice) % 60000000);
+    record.has_n = world_draw(&dice) % 4 != 0;
+    record.n = (int64_t)(world_draw(&dice) % 2001) - 1000;
+    record.cents = (int64_t)(world_draw(&dice) % 2000001) - 1000000;
+    record.odd = world_one_in(&dice, world->options.odd);
+    return record;
+}
+
+void
+world_note_text(const struct world_record *record, char out[16])
+{
+    snprintf(out, 16, record->odd ? "a\x01%u" : "plain %u", record->key);
+}
+
+void
+world_cents_text(int64_t cents, char out[32])
+{
+    int64_t size = cents < 0 ? -cents : cents;
+    snprintf(out, 32, "%s%lld.%02lld", cents < 0 ? "-" : "", (long long)(size / 100),
+             (long long)(size % 100));
+}
+
+static size_t
+event_text(const struct world_record *record, char *out)
+{
+    char at[32], cents[32], n[32] = "";
+    at[mr_clock_format(record->at_us, at)] = '\0';
+    at[10] = 'T';
+    world_cents_text(record->cents, cents);
+    if (record->has_n)
+        snprintf(n, sizeof n, "\"n\":%lld,", (long long)record->n);
+    const char *note = record->odd ? "a\\u0001" : "plain ";
+    return (size_t)snprintf(out, WORLD_TEXT,
+                            "{\"at\":\"%sZ\",\"key\":\"k%u\",%s\"amount\":\"%s\",\"note\":\"%s%u\"}",
+                            at, record->key, n, cents, note, record->key);
+}
+
+static size_t
+bad_text(uint32_t kind, char *out)
+{
+    static const char *const texts[] = {"{\"at\":\"2025-03-01T00:0", "[1,2]", "",
+                                        "{\"at\":\"2025-03-01T00:00:00Z\",\"key\":\"k\"}",
+                                        "{\"at\":\"2025-03-01T00:00:00Z\",\"key\":\"\xff\"}"};
+    if (kind < MR_ARRAY_LEN(texts))
+        return (size_t)snprintf(out, WORLD_TEXT, "%s", texts[kind]);
+    memset(out, ' ', 3000); /* oversize */
+    return 3000;
+}
+
+const char *
+world_record_text(const struct world *world, uint32_t partition, int64_t offset, char *out,
+                  size_t *ret_len)
+{
+    struct world_record record = world_record_at(world, partition, offset);
+    *ret_len = 0;
+    if (record.kind == WORLD_TOMBSTONE)
+        return NULL;
+    *ret_len = record.kind == WORLD_EVENT ? event_text(&record, out) : bad_text(record.key % 6, out);
+    return out;
+}
+
+void
+world_add_cells(struct world_cell *cells, const struct world_record *record)
+{
+    struct world_cell *both[] = {
+        &cells[record->minute * WORLD_KEYS + record->key],
+        &cells[WORLD_MINUTES * WORLD_KEYS + record->minute / 5],
+    };
+    for (size_t i = 0; i < MR_ARRAY_LEN(both); i++) {
+        struct world_cell *cell = both[i];
+        cell->low = cell->events == 0 || record->cents < cell->low ? record->cents : cell->low;
+        cell->high = cell->events == 0 || record->cents > cell->high ? record->cents : cell->high;
+        cell->events++;
+        cell->cents_sum += record->cents;
+        cell->ns += record->has_n;
+        cell->n_sum += record->has_n ? record->n : 0;
+    }
+}
+
+/* ---- configuration ---- */
+
+static void
+add_measure(struct mr_rollup_spec *rollup, const char *name, enum mr_op op, const char *field)
+{
+    rollup->measures[rollup->measure_count++] = (struct mr_measure_spec){
+        .name = strdup(name), .op = op, .field = field ? strdup(field) : NULL};
+}
+
+static void
+fill_rollups(struct world *world)
+{
+    static char by_key[] = "by_key", by_span[] = "by_span", key[] = "key";
+    static char *dims[] = {key, NULL};
+    struct mr_rollup_spec *first = &world->rollups[0], *second = &world->rollups[1];
+    *first = (struct mr_rollup_spec){.table = by_key, .size_s = 60, .by = {dims, 1},
+                                     .measures = world->measures[0], .max_keys = 1000000};
+    *second = (struct mr_rollup_spec){.table = by_span, .size_s = 300,
+                                      .measures = world->measures[1], .max_keys = 1000000};
+    add_measure(first, "events", MR_OP_COUNT_ALL, NULL);
+    add_measure(first, "n_sum", MR_OP_SUM, "n");
+    add_measure(first, "low", MR_OP_MIN, "amount");
+    add_measure(first, "high", MR_OP_MAX, "amount");
+    add_measure(second, "events", MR_OP_COUNT_ALL, NULL);
+    add_measure(second, "ns", MR_OP_COUNT, "n");
+    add_measure(second, "mean", MR_OP_AVG, "amount");
+    world->config.rollups = world->rollups;
+    world->config.rollup_count = 2;
+}
+
+static void
+write_schema(struct world *world)
+{
+    snprintf(world->schema_path, sizeof world->schema_path, "/tmp/millrace-world-XXXXXX");
+    int file = mkstemp(world->schema_path);
+    WORLD_NEED(file >= 0, "no temporary file");
+    WORLD_NEED(write(file, schema, sizeof schema - 1) == (ssize_t)sizeof schema - 1, "short write");
+    close(file);
+    world->config.event.schema = world->schema_path;
+}
+
+static void
+fill_config(struct world *world)
+{
+    static char pipeline[] = "world", database[] = "db", table[] = "events", time_field[] = "at",
+                quarantine[] = "events_quarantine", even[] = "even", odd[] = "odd";
+    static char *topics[] = {even, odd, NULL};
+    struct mr_config *config = &world->config;
+    config->pipeline = pipeline;
+    config->kafka.topics = (struct mr_strings){topics, WORLD_TOPICS};
+    config->event.time_field = time_field;
+    config->event.max_depth = 64;
+    config->event.max_bytes = 2048;
+    config->event.max_future_ms = 60000;
+    config->starrocks.database = database;
+    config->detail.table = table;
+    config->quarantine.table = quarantine;
+    config->quarantine.raw_bytes = 512;
+    config->flush.every_ms = 10;
+    config->flush.rows = 5000000;
+    config->flush.bytes = (int64_t)1 << 30;
+    config->flush.depth = 2;
+    config->memory = (int64_t)256 << 20;
+    config->threads.workers = 2;
+    config->threads.loaders = 2;
+    fill_rollups(world);
+    write_schema(world);
+}
+
+static void
+fill_windows(struct world *world)
+{
+    for (uint32_t i = 0; i < WORLD_MINUTES; i++)
+        world->minute_text[i][mr_clock_format(base_us() + i * INT64_C(60000000),
+                                              world->minute_text[i])] = '\0';
+    for (uint32_t i = 0; i < WORLD_SPANS; i++)
+        world->span_text[i][mr_clock_format(base_us() + i * INT64_C(300000000),
+                                            world->span_text[i])] = '\0';
+}
+
+static void *
+need_memory(size_t count, size_t size)
+{
+    void *memory = calloc(count, size);
+    WORLD_NEED(memory != NULL, "no memory");
+    return memory;
+}
+
+static void
+fill_sums(struct world *world, uint32_t partition)
+{
+    struct world_sums *sums = world->sums[partition];
+    sums[0].event_time_us = INT64_MIN;
+    for (int64_t offset = 0; offset < world->options.records; offset++) {
+        struct world_record record = world_record_at(world, partition, offset);
+        struct world_sums sum = sums[offset];
+        sum.consumed += record.kind != WORLD_GAP;
+        sum.detail += record.kind == WORLD_EVENT;
+        sum.quarantined += record.kind == WORLD_BAD;
+        sum.tombstones += record.kind == WORLD_TOMBSTONE;
+        if (record.kind == WORLD_EVENT && record.at_us > sum.event_time_us)
+            sum.event_time_us = record.at_us;
+        sums[offset + 1] = sum;
+    }
+}
+
+void
+world_open(struct world *world, const struct world_options *options)
+{
+    memset(world, 0, sizeof *world);
+    world->options = *options;
+    world_now = world;
+    WORLD_NEED(options->partitions <= WORLD_PARTITIONS, "too many partitions");
+    pthread_mutex_init(&world->lock, NULL);
+    fill_config(world);
+    fill_windows(world);
+    size_t records = (size_t)options->records;
+    for (uint32_t i = 0; i < options->partitions; i++) {
+        world->sums[i] = need_memory(records + 1, sizeof **world->sums);
+        world->detail_count[i] = need_memory(records + 1, 1);
+        world->quarantine_count[i] = need_memory(records + 1, 1);
+        world->row_unit[i] = need_memory(records + 1, sizeof **world->row_unit);
+        world->committed[i] = -1;
+        fill_sums(world, i);
+    }
+    if (mr_plan_new(&world->config, &world->mistakes, &world->plan) != MR_OK)
+        world_fail("no plan: %s", world->mistakes.items[0].text);
+    world->layout = mr_plan_layout(world->plan);
+}
+
+static void
+drop_units(struct world *world)
+{
+    for (uint64_t i = 0; i < world->unit_count; i++) {
+        if (world->units[i].by_key && world->units[i].applied)
+            world->tallies.orphans++;
+        free(world->units[i].by_key);
+    }
+    free(world->units);
+    world->units = NULL;
+    world->unit_count = 0;
+}
+
+void
+world_run_begin(struct world *world)
+{
+    drop_units(world);
+    world->run++;
+    world->tallies.runs++;
+    world->ledger_unit = 0;
+    world->fence = 0;
+    world->generation_landed = false;
+    world->used_rejected = false;
+    world->used_fatal = false;
+    atomic_store_explicit(&world->yielded, 0, memory_order_relaxed);
+    atomic_store_explicit(&world->ended, false, memory_order_relaxed);
+}
+
+void
+world_let_go(struct world *world)
+{
+    atomic_store_explicit(&world->let_go, true, memory_order_relaxed);
+}
+
+void
+world_close(struct world *world)
+{
+    drop_units(world);
+    for (uint32_t i = 0; i < world->options.partitions; i++) {
+        free(world->sums[i]);
+        free(world->detail_count[i]);
+        free(world->quarantine_count[i]);
+        free(world->row_unit[i]);
+    }
+    for (size_t i = 0; i < MR_ARRAY_LEN(world->rollups); i++)
+        for (uint32_t k = 0; k < world->rollups[i].measure_count; k++) {
+            free(world->rollups[i].measures[k].name);
+            free(world->rollups[i].measures[k].field);
+        }
+    mr_plan_free(&world->plan);
+    mr_mistakes_fini(&world->mistakes);
+    unlink(world->schema_path);
+    pthread_mutex_destroy(&world->lock);
+    world_now = NULL;
+}
+
+/* ---- at the end ---- */
+
+bool
+world_all_in(struct world *world)
+{
+    bool all = true;
+    pthread_mutex_lock(&world->lock);
+    for (uint32_t i = 0; i < world->options.partitions; i++)
+        all &= world->ledger[i].there && world->ledger[i].end == world->options.records;
+    pthread_mutex_unlock(&world->lock);
+    return all;
+}
+
+static void
+check_count(uint32_t partition, int64_t offset, const char *what, uint32_t count, bool wanted,
+            bool repeats)
+{
+    WORLD_NEED(wanted || count == 0, "partition %u offset %lld: %u rows in %s, none expected",
+               partition, (long long)offset, count, what);
+    WORLD_NEED(!wanted || count == 1 || (repeats && count > 1),
+               "partition %u offset %lld: %u rows in %s", partition, (long long)offset, count, what);
+}
+
+void
+world_check_rows(struct world *world, bool repeats)
+{
+    for (uint32_t i = 0; i < world->options.partitions; i++)
+        for (int64_t offset = 0; offset < world->options.records; offset++) {
+            enum world_kind kind = world_record_at(world, i, offset).kind;
+            check_count(i, offset, "detail", world->detail_count[i][offset], kind == WORLD_EVENT,
+                        repeats);
+            check_count(i, offset, "quarantine", world->quarantine_count[i][offset],
+                        kind == WORLD_BAD, repeats);
+        }
+}
+
+void
+world_check_committed(struct world *world)
+{
+    pthread_mutex_lock(&world->lock);
+    for (uint32_t i = 0; i < world->options.partitions; i++) {
+        const struct world_ledger_row *row = &world->ledger[i];
+        WORLD_NEED(!row->there || world->committed[i] == row->end,
+                   "partition %u: committed %lld, the ledger ends at %lld", i,
+                   (long long)world->committed[i], (long long)row->end);
+    }
+    pthread_mutex_unlock(&world->lock);
+}

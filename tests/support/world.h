@@ -1,0 +1,211 @@
+/* A Kafka and a StarRocks in memory, for tests of the app: they stand in for the stages consume, load
+ * and verify by their contract headers, are seeded, and check each rule that the app must keep.
+ * Purpose: every record is a function of (seed, partition, offset), so whatever arrives in the sink
+ *   is compared with what was produced: rows one by one, rollups of a unit with a recomputation
+ *   over the offsets of its ledger rows, control totals with prefix sums.
+ * Threads: world_open, world_run_begin and world_close on the test's thread while no app runs; the
+ *   consumer on feed, loads on the loaders, the rest on any thread (lock: world, a leaf).
+ * Memory: O(records). Errors: a broken rule prints seed and reason and aborts.
+ * Limits: one world a process at a time. */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "millrace/base/attr.h"
+#include "millrace/consume.h"
+#include "millrace/decode.h"
+#include "millrace/load.h"
+
+#define WORLD_PARTITIONS 8
+#define WORLD_TOPICS 2 /* partition i of the world is partition i / 2 of topic i % 2 */
+#define WORLD_KEYS 64
+#define WORLD_MINUTES 8
+#define WORLD_SPANS 2 /* windows of five minutes */
+#define WORLD_TEXT 4096
+#define WORLD_LOG 4096
+
+enum world_table { WORLD_BY_KEY, WORLD_BY_SPAN, WORLD_DETAIL, WORLD_QUARANTINE, WORLD_LEDGER };
+#define WORLD_TABLES (WORLD_LEDGER + 1)
+
+enum world_kind { WORLD_GAP, WORLD_TOMBSTONE, WORLD_BAD, WORLD_EVENT };
+
+struct world_record {
+    enum world_kind kind;
+    uint32_t minute, key;
+    int64_t at_us, n, cents;
+    bool has_n, odd; /* odd: a text that CSV cannot carry */
+};
+
+/* Sums over all events before an offset. */
+struct world_sums {
+    int64_t consumed, detail, quarantined, tombstones, event_time_us;
+};
+
+/* One group of either rollup. */
+struct world_cell {
+    int64_t events, ns, n_sum, cents_sum, low, high;
+};
+
+/* One draw in so many; 0: never. */
+struct world_chances {
+    uint32_t rebalance, lost, partial;      /* partial: not all partitions in an assignment */
+    uint32_t commit_refused, sql_refused;
+    uint32_t slow, rejected, fatal;         /* loads; rejected and fatal: once a run at most */
+};
+
+struct world;
+
+struct world_options {
+    uint64_t seed;
+    uint32_t partitions;
+    int64_t records; /* offsets a partition */
+    uint32_t batch_most;
+    uint32_t rebalances; /* at most, a run */
+    uint32_t odd;        /* one in so many events has a text that CSV cannot carry; 0: none */
+    struct world_chances chances;
+    bool blind; /* loads are logged, not read: for units made by hand */
+    bool hold_records;   /* the consumer yields nothing until world_let_go */
+    uint32_t topics_refused, tables_refused, commits_refused, positions_again; /* the first ones */
+    enum mr_rc fill_fails; /* what mr_consumer_fill returns after fill_fails_at records */
+    int64_t fill_fails_at;
+    int64_t step_back_at;  /* after so many records of a run the last one comes again; 0: never */
+    /* Decides on a load instead of the dice; may wait, must then look at give_up and world_ended. */
+    enum mr_outcome (*decide)(struct world *world, enum world_table table, uint64_t unit,
+                              const _Atomic bool *give_up);
+    void *context;
+};
+
+struct world_dice {
+    uint64_t seed, count;
+};
+
+/* What the loads of one unit held. */
+struct world_unit {
+    uint32_t applied; /* bit a table */
+    uint32_t detail, quarantined;
+    struct world_cell *by_key; /* [WORLD_MINUTES][WORLD_KEYS], then WORLD_SPANS of by_span */
+};
+
+struct world_ledger_row {
+    bool there;
+    int64_t start, end;
+    uint64_t unit, run;
+};
+
+struct world_load {
+    enum world_table table;
+    uint64_t unit;
+    enum mr_outcome outcome;
+    char label[160];
+};
+
+struct world_tallies {
+    uint64_t orderly, lost, assignments, commits, commits_refused, sql_refused;
+    uint64_t loads, rejected, fatal, given_up, late, orphans, runs, odd_bodies;
+};
+
+struct world {
+    struct world_options options; /* [const] */
+    struct mr_config config;      /* [const] while an app runs */
+    struct mr_mistakes mistakes;
+    struct mr_plan *plan;
+    const struct mr_layout *layout;
+    struct mr_rollup_spec rollups[2];
+    struct mr_measure_spec measures[2][4];
+    char schema_path[64];
+    char minute_text[WORLD_MINUTES][32], span_text[WORLD_SPANS][32];
+    struct world_sums *sums[WORLD_PARTITIONS]; /* [const] [records + 1] */
+
+    pthread_mutex_t lock;
+    /* All that follows: [lock: lock] */
+    struct world_ledger_row ledger[WORLD_PARTITIONS];
+    int64_t committed[WORLD_PARTITIONS]; /* -1: none */
+    uint8_t *detail_count[WORLD_PARTITIONS], *quarantine_count[WORLD_PARTITIONS];
+    uint64_t *row_unit[WORLD_PARTITIONS]; /* run and unit whose row of the offset came last */
+    struct world_unit *units;             /* of this run, by number */
+    uint64_t unit_count, run;
+    uint64_t ledger_unit; /* number of the last unit whose ledger rows came */
+    uint64_t fence;       /* units up to this one are given up: none of their loads may begin */
+    bool generation_landed; /* ledger rows came since the last assignment */
+    bool used_rejected, used_fatal;
+    struct world_tallies tallies;
+    struct world_load log[WORLD_LOG];
+    uint32_t log_count;
+
+    _Atomic bool let_go;        /* [atomic: relaxed] see hold_records */
+    _Atomic bool ended;         /* [atomic: relaxed] loads are to stop */
+    _Atomic uint64_t progress;  /* [atomic: relaxed] grows with everything that happens */
+    _Atomic int64_t yielded;    /* [atomic: relaxed] records given to the app in this run */
+};
+
+/* The world in which the fake stages live; NULL when none is open. */
+extern struct world *world_now;
+
+/* Configuration and plan are ready for mr_app_new; config may still be changed. */
+void
+world_open(struct world *world, const struct world_options *options);
+
+void
+world_close(struct world *world);
+
+/* Before each mr_app_new: a new process begins, label numbers begin again. */
+void
+world_run_begin(struct world *world);
+
+/* Everything produced is covered by ledger rows. */
+bool
+world_all_in(struct world *world);
+
+/* At the end, with all in: rows exactly once, or, when `repeats`, at least once. */
+void
+world_check_rows(struct world *world, bool repeats);
+
+/* The ledger's ends are committed, as an orderly end leaves them. world->lock not held. */
+void
+world_check_committed(struct world *world);
+
+void
+world_let_go(struct world *world);
+
+/* The test fails. Thread: any. */
+MR_NORETURN void
+world_fail(const char *format, ...) MR_PRINTF(1, 2);
+
+#define WORLD_NEED(cond, ...) ((cond) ? (void)0 : world_fail(__VA_ARGS__))
+
+void
+world_step(struct world *world);
+
+/* Dice: the same seed draws the same numbers. */
+uint64_t
+world_draw(struct world_dice *dice);
+bool
+world_one_in(struct world_dice *dice, uint32_t chances);
+
+/* ---- what was produced ---- */
+
+struct world_record
+world_record_at(const struct world *world, uint32_t partition, int64_t offset);
+
+/* The record's value; *ret_len. NULL for a tombstone. out has WORLD_TEXT bytes. */
+const char *
+world_record_text(const struct world *world, uint32_t partition, int64_t offset, char *out,
+                  size_t *ret_len);
+
+void
+world_note_text(const struct world_record *record, char out[16]);
+
+void
+world_cents_text(int64_t cents, char out[32]);
+
+/* ---- the sink's tables; world->lock held ---- */
+
+/* Reads a body and books it for the unit, checking every rule. */
+void
+world_apply(struct world *world, enum world_table table, uint64_t unit,
+            const struct mr_load_job *job);
+
+/* Adds up the given record in the cells of a unit. */
+void
+world_add_cells(struct world_cell *cells, const struct world_record *record);
