@@ -12,6 +12,7 @@
 
 #define BATCHES_PER_WORKER 2
 #define BATCHES_SPARE 2
+#define POOL_SHARE 2 /* of memory at most one in so many bytes; the rest is for tables and bodies */
 #define UNITS_MAX 64
 #define JOBS_MAX (UNITS_MAX * MRI_MAX_TARGETS)
 /* A value, a key (each at most event.max_bytes) and room for a good load of small ones. */
@@ -41,14 +42,40 @@ batch_bytes(const struct mr_app *app)
     return worst > BATCH_BYTES_MIN ? worst : BATCH_BYTES_MIN;
 }
 
+/* Bytes of the batch pool for so many workers. */
+static int64_t
+pool_bytes(const struct mr_app *app, uint32_t workers)
+{
+    size_t batch = batch_bytes(app) + MRI_BATCH_RECORDS * sizeof(struct mr_record);
+    return (int64_t)((workers * BATCHES_PER_WORKER + BATCHES_SPARE) * batch);
+}
+
+/* The pool is charged for good. Where it used up the memory, no batch could ever be handed out; so
+ * memory bounds the number of workers, on machines with many cores too. */
+static void
+choose_workers(struct mr_app *app)
+{
+    int64_t asked = app->config->threads.workers, most = app->config->memory / POOL_SHARE;
+    uint32_t wanted = bounded(asked > 0 ? asked : sysconf(_SC_NPROCESSORS_ONLN), MRI_MAX_WORKERS);
+    uint32_t count = wanted;
+    while (count > 1 && pool_bytes(app, count) > most)
+        count--;
+    if (count < wanted)
+        mr_log(asked > 0 ? MR_LOG_WARN : MR_LOG_INFO, "app",
+               "fewer workers than wanted: memory has no room for their batches",
+               MR_INT("wanted", wanted), MR_INT("workers", count),
+               MR_INT("memory", app->config->memory));
+    app->worker_count = count;
+    app->batch_count = count * BATCHES_PER_WORKER + BATCHES_SPARE;
+}
+
 static enum mr_rc
 make_batches(struct mr_app *app)
 {
     enum mr_rc rc = mr_ring_new(app->batch_count, &app->free_batches);
     if (rc == MR_OK)
         rc = mr_ring_new(app->batch_count, &app->full_batches);
-    app->batch_fixed = (int64_t)(app->batch_count *
-                                 (batch_bytes(app) + MRI_BATCH_RECORDS * sizeof(struct mr_record)));
+    app->batch_fixed = pool_bytes(app, app->worker_count);
     mr_budget_force(&app->budget, app->batch_fixed);
     for (uint32_t i = 0; rc == MR_OK && i < app->batch_count; i++) {
         struct mr_batch *batch;
@@ -136,11 +163,8 @@ mr_app_new(const struct mr_config *config, const struct mr_plan *plan,
     pthread_mutex_init(&app->units_lock, NULL);
     mr_budget_init(&app->budget, config->memory);
     draw_chain(app->chain);
-    int64_t workers = config->threads.workers;
-    app->worker_count = bounded(workers > 0 ? workers : sysconf(_SC_NPROCESSORS_ONLN),
-                                MRI_MAX_WORKERS);
+    choose_workers(app);
     app->loader_count = bounded(config->threads.loaders, MRI_MAX_LOADERS);
-    app->batch_count = app->worker_count * BATCHES_PER_WORKER + BATCHES_SPARE;
     app->visible_event_us = INT64_MIN;
     enum mr_rc rc = mr_metrics_new(&app->metrics);
     if (rc == MR_OK) {

@@ -57,6 +57,24 @@ def test_at_most_200_mb_are_resident_under_load_with_the_default_budget(
     assert run.stop() == 0, run.log[-3000:]
 
 
+def test_as_many_workers_run_as_the_default_budget_has_room_for(
+    kafka: Broker, starrocks: Rockpool, name: str, millrace: Callable[..., Millrace]
+) -> None:
+    kafka.create_topic(name, 4)
+    starrocks.sql(f"CREATE DATABASE {name}")
+    config = events.orders_config(kafka.address, starrocks.fe, starrocks.mysql, name, name)
+    del config["memory"]
+    config["threads"] = {"workers": 32}
+    made = millrace(config)
+    made.apply_ddl()
+    kafka.produce_records(name, random_orders(500, seed=12))
+    run = made.start()
+    run.log_says("fewer workers than wanted", "wanted=32")
+    until("all rows", lambda: starrocks.one("SELECT count(*) FROM orders", name),
+          lambda n: n >= 500)
+    assert run.stop() == 0, run.log[-3000:]
+
+
 @pytest.mark.timeout(240)
 def test_a_sink_that_stands_still_costs_no_more_than_the_budget_and_loses_nothing(
     kafka: Broker, own_starrocks: Rockpool, name: str, millrace: Callable[..., Millrace]
