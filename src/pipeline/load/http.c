@@ -48,6 +48,7 @@ read_body(char *out, size_t size, size_t count, void *context)
         }
     }
     x->sent = x->sent || written > 0;
+    x->handed += written;
     return written;
 }
 

@@ -65,15 +65,23 @@ static enum mr_outcome
 judge(struct mr_loader *loader, const struct mri_exchange *x, struct mr_load_reply *reply)
 {
     const char *body = loader->text.p ? loader->text.p : "";
-    if (x->code == CURLE_OK)
-        return mr_load_classify((int)x->status, body, loader->text.len, reply);
+    enum mr_outcome outcome;
+    if (x->code == CURLE_OK) {
+        outcome = mr_load_classify((int)x->status, body, loader->text.len, reply);
+        if (outcome != MR_OUTCOME_DONE || x->handed == x->body->bytes)
+            return outcome;
+        return mri_load_reply_set(reply,
+                                  MR_OUTCOME_UNKNOWN,
+                                  "answered too early",
+                                  "success was answered before the whole body was sent");
+    }
     if (!x->sent && x->status == 0)
         return mri_load_reply_failed(
             reply, x->stopped ? MR_OUTCOME_RETRY : MR_OUTCOME_RECONNECT, x);
     /* A backend that refuses answers before it has read the body and closes: the rest of the body
      * then fails, and the answer, complete as only complete JSON can be parsed, still counts. */
     if (!x->oversize && x->status == 200) {
-        enum mr_outcome outcome = mr_load_classify((int)x->status, body, loader->text.len, reply);
+        outcome = mr_load_classify((int)x->status, body, loader->text.len, reply);
         if (outcome != MR_OUTCOME_DONE && outcome != MR_OUTCOME_UNKNOWN)
             return outcome;
     }

@@ -88,6 +88,7 @@ struct mri_exchange {
     CURLcode code;
     long status;                  /* 0: no status line came */
     bool sent;                    /* bytes of the body may have gone out */
+    size_t handed;                /* bytes of the body that libcurl took */
     bool stopped;                 /* cut by mr_load_stop or give_up */
     bool oversize;                /* the reply was longer than MRI_REPLY_BYTES */
     char redirect[MRI_URL_BYTES]; /* absolute, or "" */

@@ -219,6 +219,24 @@ Test(load_failures, an_answer_given_before_the_body_was_read_still_counts)
     free(refusal);
 }
 
+Test(load_failures, a_success_said_before_the_body_was_sent_is_unknown)
+{
+    struct fixture f;
+    int status;
+    char *success = strdup(fixture_reply("success", &status));
+    fixture_start(&f);
+    fixture_redirect(&f);
+    f.loader->careful = true;
+    http_script_add(f.be, (struct http_step){.act = HTTP_EARLY, .body = success});
+    T_INT_EQ(mr_load_once(f.loader, &f.job, &f.reply), MR_OUTCOME_UNKNOWN);
+    T_STR_EQ(f.reply.cause, "answered too early");
+    struct mr_load_counts c;
+    mr_load_hub_counts(f.hub, &c);
+    T_INT_EQ(c.rows, 0);
+    fixture_stop(&f);
+    free(success);
+}
+
 Test(load_failures, a_backend_that_was_asked_with_expect_gets_the_body_after_its_100)
 {
     struct fixture f;

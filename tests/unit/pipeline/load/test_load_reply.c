@@ -163,6 +163,14 @@ Test(load_reply, a_verdict_with_bytes_that_are_not_utf_8_is_still_a_verdict)
              MR_OUTCOME_REJECTED);
 }
 
+Test(load_reply, bytes_of_a_message_cannot_break_the_line)
+{
+    static const char body[] = "{\"Status\": \"Fail\", \"Message\": \"a\\nb \\u001b[31m \\\"c\\\" \xc3\xa4\"}";
+    struct mr_load_reply reply;
+    T_INT_EQ(mr_load_classify(200, body, strlen(body), &reply), MR_OUTCOME_UNKNOWN);
+    T_STR_EQ(reply.message, "a\\x0Ab \\x1B[31m 'c' \\xC3\\xA4");
+}
+
 Test(load_reply, ok_alone_does_not_mean_that_rows_are_in)
 {
     struct mr_load_reply reply;

@@ -135,6 +135,26 @@ Test(load_settled, an_older_label_that_is_still_known_proves_that_this_one_is_no
     fixture_stop(&f);
 }
 
+Test(load_settled, a_label_that_is_not_visible_yet_is_no_witness)
+{
+    struct fixture f;
+    char witness[MRI_LABEL_BYTES];
+    fixture_start(&f);
+    fixture_redirect(&f);
+    fixture_redirect(&f);
+    fixture_answer(f.be, "publish_timeout");
+    fixture_answer(f.be, "success");
+    f.job.label = "orders-k7-11";
+    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
+    mri_load_hub_witness(f.hub, witness);
+    T_STR_EQ(witness, "");
+    f.job.label = "orders-k7-12";
+    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
+    mri_load_hub_witness(f.hub, witness);
+    T_STR_EQ(witness, "orders-k7-12");
+    fixture_stop(&f);
+}
+
 Test(load_settled, an_older_label_that_is_forgotten_too_proves_nothing)
 {
     struct fixture f;
