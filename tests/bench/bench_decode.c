@@ -1,8 +1,7 @@
 /* Nanoseconds an event: each kernel in general and with learned key orders, beside jansson, which
- * builds a tree and reads no field. The ways take turns in one process, so that a slow moment of the
- * machine falls on all; the median of the rounds is printed.
- *     bench_decode [ROUNDS [EVENTS [WAY]]]
- * WAY (0 to 6, in the order of the output) runs one alone, to count its instructions. */
+ * builds a tree and reads no field. The ways take turns in one process, so that a slow moment of
+ * the machine falls on all; the median of the rounds is printed. bench_decode [ROUNDS [EVENTS
+ * [WAY]]] WAY (0 to 6, in the order of the output) runs one alone, to count its instructions. */
 #include "decode_case.h"
 #include "pipeline/decode/decode_priv.h"
 
@@ -13,17 +12,22 @@
 #include <time.h>
 
 #define EVENTS_KEPT 512
-#define ROUNDS_MAX 101
+#define ROUNDS_MAX  101
 
 static const char schema[] =
-    "{\"type\":\"object\",\"required\":[\"id\",\"type\",\"occurred_at\",\"payload\"],\"properties\":{"
+    "{\"type\":\"object\",\"required\":[\"id\",\"type\",\"occurred_at\",\"payload\"],"
+    "\"properties\":{"
     "\"id\":{\"type\":\"string\",\"maxLength\":64},\"type\":{\"type\":\"string\",\"maxLength\":64},"
-    "\"entity\":{\"type\":\"object\",\"properties\":{\"id\":{\"type\":\"string\",\"maxLength\":64}}},"
+    "\"entity\":{\"type\":\"object\",\"properties\":{\"id\":{\"type\":\"string\",\"maxLength\":64}}"
+    "},"
     "\"occurred_at\":{\"type\":\"string\",\"format\":\"date-time\"},"
-    "\"produced_at\":{\"type\":\"string\",\"format\":\"date-time\"},\"sequence\":{\"type\":\"integer\"},"
+    "\"produced_at\":{\"type\":\"string\",\"format\":\"date-time\"},\"sequence\":{\"type\":"
+    "\"integer\"},"
     "\"payload\":{\"type\":\"object\",\"required\":[\"amount\"],\"properties\":{"
-    "\"order_id\":{\"type\":\"string\",\"maxLength\":64},\"member_id\":{\"type\":\"string\",\"maxLength\":64},"
-    "\"amount\":{\"type\":\"string\",\"x-decimal\":[18,2]},\"currency\":{\"type\":\"string\",\"maxLength\":3},"
+    "\"order_id\":{\"type\":\"string\",\"maxLength\":64},\"member_id\":{\"type\":\"string\","
+    "\"maxLength\":64},"
+    "\"amount\":{\"type\":\"string\",\"x-decimal\":[18,2]},\"currency\":{\"type\":\"string\","
+    "\"maxLength\":3},"
     "\"items\":{\"type\":\"integer\"},\"channel\":{\"type\":\"string\",\"maxLength\":32},"
     "\"country\":{\"type\":[\"string\",\"null\"],\"maxLength\":2}}}}}";
 
@@ -45,15 +49,29 @@ make_events(struct events *events)
         char *out = events->bytes + events->used;
         int len = sprintf(
             out,
-            "{\"id\":\"0d7c6d1e-7f0a-5b1c-9f5e-2f0a3b%06x\",\"type\":\"OrderPlaced\",\"entity\":{\"id\":"
+            "{\"id\":\"0d7c6d1e-7f0a-5b1c-9f5e-2f0a3b%06x\",\"type\":\"OrderPlaced\",\"entity\":{"
+            "\"id\":"
             "\"O-%06u\"},\"occurred_at\":\"2026-02-02T10:%02u:%02u.120Z\",\"produced_at\":"
-            "\"2026-02-02T10:%02u:%02u.910Z\",\"sequence\":%u,\"source\":{\"system\":\"shop\",\"table\":"
+            "\"2026-02-02T10:%02u:%02u.910Z\",\"sequence\":%u,\"source\":{\"system\":\"shop\","
+            "\"table\":"
             "\"orders\"},\"payload\":{\"order_id\":\"O-%06u\",\"member_id\":\"M-%u\",\"amount\":"
             "\"%u.%02u\",\"currency\":\"EUR\",\"items\":%u,\"channel\":\"%s\",\"country\":\"%s\"}}",
-            i * 7919, i, i % 60, i % 59, i % 60, i % 59, 1000000 + i, i, i * 31 % 9973, i * 17 % 900,
-            i % 100, i % 9 + 1, channels[i % 4], countries[i % 5]);
-        events->records[i] =
-            (struct mr_record){.value = out, .value_len = (uint32_t)len, .value_total = (uint32_t)len};
+            i * 7919,
+            i,
+            i % 60,
+            i % 59,
+            i % 60,
+            i % 59,
+            1000000 + i,
+            i,
+            i * 31 % 9973,
+            i * 17 % 900,
+            i % 100,
+            i % 9 + 1,
+            channels[i % 4],
+            countries[i % 5]);
+        events->records[i] = (struct mr_record){
+            .value = out, .value_len = (uint32_t)len, .value_total = (uint32_t)len};
         events->used += (size_t)len;
     }
 }
@@ -74,7 +92,8 @@ run_decode(struct decode_case *c, const struct events *events, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         if (i % 32 == 0)
             mr_decoder_reset(c->decoder);
-        if (mr_decode(c->decoder, &events->records[i % EVENTS_KEPT], c->now_us, &c->event, &c->info)) {
+        if (mr_decode(
+                c->decoder, &events->records[i % EVENTS_KEPT], c->now_us, &c->event, &c->info)) {
             fprintf(stderr, "rejected: %s\n", c->info.message);
             exit(1);
         }
@@ -107,8 +126,12 @@ static void
 report(const char *name, double *samples, unsigned count)
 {
     qsort(samples, count, sizeof *samples, compare);
-    printf("%-18s %7.1f ns/event   (least %.1f, most %.1f of %u rounds)\n", name, samples[count / 2],
-           samples[0], samples[count - 1], count);
+    printf("%-18s %7.1f ns/event   (least %.1f, most %.1f of %u rounds)\n",
+           name,
+           samples[count / 2],
+           samples[0],
+           samples[count - 1],
+           count);
 }
 
 #define WAYS 7

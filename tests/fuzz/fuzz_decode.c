@@ -1,5 +1,6 @@
-/* The scanner on any bytes: the best kernel with learned orders against the scalar one without. They
- * must agree on the reason, the message, and the fields; an accepted event must keep its promises. */
+/* The scanner on any bytes: the best kernel with learned orders against the scalar one without.
+ * They must agree on the reason, the message, and the fields; an accepted event must keep its
+ * promises. */
 #include "decode_case.h"
 #include "mutate.h"
 
@@ -9,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct decode_case reference, fast;
 
@@ -43,7 +43,8 @@ check_value(const struct mr_column *column, const struct mr_value *value)
     if (column->type == MR_TYPE_STRING)
         insist(value->text.len <= column->max_bytes);
     if (column->type == MR_TYPE_STRING || column->type == MR_TYPE_JSON) {
-        bool unsafe = memchr(value->text.p, 1, value->text.len) || memchr(value->text.p, 2, value->text.len) ||
+        bool unsafe = memchr(value->text.p, 1, value->text.len) ||
+                      memchr(value->text.p, 2, value->text.len) ||
                       (value->text.len == 2 && memcmp(value->text.p, "\\N", 2) == 0);
         insist(value->csv_unsafe == unsafe);
     }

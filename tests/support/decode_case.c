@@ -64,8 +64,11 @@ decode_case_mistakes(const struct decode_case *c)
     size_t used = 0;
     text[0] = '\0';
     for (uint32_t i = 0; i < c->mistakes.count && used < sizeof text; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s: %s\n",
-                                 c->mistakes.items[i].option, c->mistakes.items[i].text);
+        used += (size_t)snprintf(text + used,
+                                 sizeof text - used,
+                                 "%s: %s\n",
+                                 c->mistakes.items[i].option,
+                                 c->mistakes.items[i].text);
     return text;
 }
 
@@ -73,7 +76,8 @@ enum mr_reject
 decode_case_run(struct decode_case *c, const char *bytes, size_t len)
 {
     /* What follows a record is another record: it must never be taken for a part of this one. */
-    static const char next[] = "}}]]\"\"1234567890  e+5,,::\\u00e9truefalsenull\x80\xBF{[}]\"}\"}\"}\"}1234567";
+    static const char next[] =
+        "}}]]\"\"1234567890  e+5,,::\\u00e9truefalsenull\x80\xBF{[}]\"}\"}\"}\"}1234567";
     need(sizeof next > MR_BATCH_PAD, "pad text is short");
     free(c->padded);
     c->padded = malloc(len + MR_BATCH_PAD);

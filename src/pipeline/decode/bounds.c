@@ -38,8 +38,8 @@ bound_text(const json_t *value, char text[32])
 
 /* side: -1 the bound is a minimum, 1 a maximum. */
 static void
-set_integer(struct mri_compile *compile, struct mri_node *node, const char *text, int side,
-            bool exclusive)
+set_integer(
+    struct mri_compile *compile, struct mri_node *node, const char *text, int side, bool exclusive)
 {
     int64_t bound;
     if (mri_number_int64(text, strlen(text), &bound) != MRI_NUMBER_OK ||
@@ -54,14 +54,17 @@ set_integer(struct mri_compile *compile, struct mri_node *node, const char *text
 }
 
 static void
-set_decimal(struct mri_compile *compile, struct mri_node *node, const char *text, int side,
-            bool exclusive)
+set_decimal(
+    struct mri_compile *compile, struct mri_node *node, const char *text, int side, bool exclusive)
 {
     __int128 bound;
     if (mri_number_decimal(text, strlen(text), node->precision, node->scale, &bound) !=
         MRI_NUMBER_OK) {
-        mri_schema_mistake(compile, "the bound %s does not fit DECIMAL(%u,%u)", text,
-                           node->precision, node->scale);
+        mri_schema_mistake(compile,
+                           "the bound %s does not fit DECIMAL(%u,%u)",
+                           text,
+                           node->precision,
+                           node->scale);
         return;
     }
     if (side < 0)
@@ -82,7 +85,10 @@ set_double(struct mri_node *node, double bound, int side, bool exclusive)
 }
 
 static void
-set_bound(struct mri_compile *compile, struct mri_node *node, const json_t *value, int side,
+set_bound(struct mri_compile *compile,
+          struct mri_node *node,
+          const json_t *value,
+          int side,
           bool exclusive)
 {
     char text[32];

@@ -8,8 +8,11 @@
 #define QUOTED_MAX 56 /* bytes of a value in a message */
 
 enum mr_reject
-mri_refuse(struct mr_reject_info *info, enum mr_reject reason, const struct mri_node *node,
-           const char *format, ...)
+mri_refuse(struct mr_reject_info *info,
+           enum mr_reject reason,
+           const struct mri_node *node,
+           const char *format,
+           ...)
 {
     va_list args;
     size_t used = 0;
@@ -28,8 +31,11 @@ mri_refuse(struct mr_reject_info *info, enum mr_reject reason, const struct mri_
 }
 
 enum mr_reject
-mri_refuse_value(struct mr_reject_info *info, enum mr_reject reason, const struct mri_node *node,
-                 const struct mri_token *token, const char *text)
+mri_refuse_value(struct mr_reject_info *info,
+                 enum mr_reject reason,
+                 const struct mri_node *node,
+                 const struct mri_token *token,
+                 const char *text)
 {
     char quoted[QUOTED_MAX];
     mr_text_quote(quoted, sizeof quoted, token->p, token->len);
@@ -39,7 +45,9 @@ mri_refuse_value(struct mr_reject_info *info, enum mr_reject reason, const struc
 }
 
 static enum mr_reject
-refuse_number(struct mr_reject_info *info, enum mri_number found, const struct mri_node *node,
+refuse_number(struct mr_reject_info *info,
+              enum mri_number found,
+              const struct mri_node *node,
               const struct mri_token *token)
 {
     char text[64];
@@ -55,7 +63,10 @@ refuse_number(struct mr_reject_info *info, enum mri_number found, const struct m
         return mri_refuse_value(info, MR_REJECT_type, node, token, "is not an integer");
     if (found == MRI_NUMBER_GRAMMAR)
         return mri_refuse_value(info, MR_REJECT_format, node, token, "is not a number");
-    return mri_refuse_value(info, MR_REJECT_range, node, token,
+    return mri_refuse_value(info,
+                            MR_REJECT_range,
+                            node,
+                            token,
                             node->type == MR_TYPE_DOUBLE ? "does not fit a double"
                                                          : "does not fit 64 bits");
 }
@@ -109,31 +120,41 @@ is_choice(const struct mri_node *node, struct mr_slice text)
 }
 
 static enum mr_reject
-check_text(const struct mri_node *node, const struct mri_token *token, struct mr_slice text,
+check_text(const struct mri_node *node,
+           const struct mri_token *token,
+           struct mr_slice text,
            struct mr_reject_info *info)
 {
     size_t chars = text.len;
     if (chars > node->max_chars || chars < (size_t)node->min_chars * 4)
         chars = count_characters(text);
     if (chars > node->max_chars)
-        return mri_refuse(info, MR_REJECT_range, node, "%zu characters, maxLength is %u", chars,
-                          node->max_chars);
+        return mri_refuse(
+            info, MR_REJECT_range, node, "%zu characters, maxLength is %u", chars, node->max_chars);
     if (text.len > node->max_bytes)
-        return mri_refuse(info, MR_REJECT_range, node, "%zu bytes do not fit VARCHAR(%u)", text.len,
+        return mri_refuse(info,
+                          MR_REJECT_range,
+                          node,
+                          "%zu bytes do not fit VARCHAR(%u)",
+                          text.len,
                           node->max_bytes);
     if (chars < node->min_chars)
-        return mri_refuse(info, MR_REJECT_range, node, "%zu characters, minLength is %u", chars,
-                          node->min_chars);
+        return mri_refuse(
+            info, MR_REJECT_range, node, "%zu characters, minLength is %u", chars, node->min_chars);
     if (node->uuid && !is_uuid(text))
         return mri_refuse_value(info, MR_REJECT_format, node, token, "is not a UUID");
     if (node->choice_count > 0 && !is_choice(node, text))
-        return mri_refuse_value(info, MR_REJECT_range, node, token, "is not one of the values allowed");
+        return mri_refuse_value(
+            info, MR_REJECT_range, node, token, "is not one of the values allowed");
     return MR_REJECT_NONE;
 }
 
 static enum mr_reject
-convert_string(struct mri_pen *pen, const struct mri_node *node, const struct mri_token *token,
-               struct mr_value *value, struct mr_reject_info *info)
+convert_string(struct mri_pen *pen,
+               const struct mri_node *node,
+               const struct mri_token *token,
+               struct mr_value *value,
+               struct mr_reject_info *info)
 {
     bool unsafe;
     if (token->kind != MRI_STRING)
@@ -146,16 +167,20 @@ convert_string(struct mri_pen *pen, const struct mri_node *node, const struct mr
 }
 
 static enum mr_reject
-refuse_bounds(struct mr_reject_info *info, const struct mri_node *node,
+refuse_bounds(struct mr_reject_info *info,
+              const struct mri_node *node,
               const struct mri_token *token)
 {
-    return mri_refuse_value(info, MR_REJECT_range, node, token,
-                            "is outside of what the schema allows");
+    return mri_refuse_value(
+        info, MR_REJECT_range, node, token, "is outside of what the schema allows");
 }
 
 static enum mr_reject
-convert_int64(struct mri_pen *pen, const struct mri_node *node, const struct mri_token *token,
-              struct mr_value *value, struct mr_reject_info *info)
+convert_int64(struct mri_pen *pen,
+              const struct mri_node *node,
+              const struct mri_token *token,
+              struct mr_value *value,
+              struct mr_reject_info *info)
 {
     bool unsafe;
     int64_t i64;
@@ -172,8 +197,11 @@ convert_int64(struct mri_pen *pen, const struct mri_node *node, const struct mri
 }
 
 static enum mr_reject
-convert_decimal(struct mri_pen *pen, const struct mri_node *node, const struct mri_token *token,
-                struct mr_value *value, struct mr_reject_info *info)
+convert_decimal(struct mri_pen *pen,
+                const struct mri_node *node,
+                const struct mri_token *token,
+                struct mr_value *value,
+                struct mr_reject_info *info)
 {
     bool unsafe;
     __int128 dec;
@@ -191,8 +219,11 @@ convert_decimal(struct mri_pen *pen, const struct mri_node *node, const struct m
 }
 
 static enum mr_reject
-convert_double(struct mri_pen *pen, const struct mri_node *node, const struct mri_token *token,
-               struct mr_value *value, struct mr_reject_info *info)
+convert_double(struct mri_pen *pen,
+               const struct mri_node *node,
+               const struct mri_token *token,
+               struct mr_value *value,
+               struct mr_reject_info *info)
 {
     double f64;
     if (token->kind != MRI_NUMBER)
@@ -207,7 +238,9 @@ convert_double(struct mri_pen *pen, const struct mri_node *node, const struct mr
 }
 
 static enum mr_reject
-convert_bool(const struct mri_node *node, const struct mri_token *token, struct mr_value *value,
+convert_bool(const struct mri_node *node,
+             const struct mri_token *token,
+             struct mr_value *value,
              struct mr_reject_info *info)
 {
     if (token->kind != MRI_TRUE && token->kind != MRI_FALSE)
@@ -217,7 +250,9 @@ convert_bool(const struct mri_node *node, const struct mri_token *token, struct 
 }
 
 static enum mr_reject
-convert_epoch(const struct mri_node *node, const struct mri_token *token, int64_t *ret_us,
+convert_epoch(const struct mri_node *node,
+              const struct mri_token *token,
+              int64_t *ret_us,
               struct mr_reject_info *info)
 {
     int64_t ms;
@@ -230,8 +265,11 @@ convert_epoch(const struct mri_node *node, const struct mri_token *token, int64_
 }
 
 static enum mr_reject
-convert_timestamp(struct mri_pen *pen, const struct mri_node *node, const struct mri_token *token,
-                  struct mr_value *value, struct mr_reject_info *info)
+convert_timestamp(struct mri_pen *pen,
+                  const struct mri_node *node,
+                  const struct mri_token *token,
+                  struct mr_value *value,
+                  struct mr_reject_info *info)
 {
     bool unsafe;
     int64_t us;
@@ -245,19 +283,26 @@ convert_timestamp(struct mri_pen *pen, const struct mri_node *node, const struct
         if (MR_UNLIKELY(problem))
             return mri_refuse_value(info, MR_REJECT_format, node, token, problem);
     } else {
-        return mri_refuse_value(info, MR_REJECT_type, node, token,
-                                node->epoch_ms ? "is not an integer of milliseconds" : "is not a time");
+        return mri_refuse_value(info,
+                                MR_REJECT_type,
+                                node,
+                                token,
+                                node->epoch_ms ? "is not an integer of milliseconds"
+                                               : "is not a time");
     }
     if (!mri_moment_in_range(us))
-        return mri_refuse_value(info, MR_REJECT_range, node, token,
-                                "is outside of the years 0000 to 9999 UTC");
+        return mri_refuse_value(
+            info, MR_REJECT_range, node, token, "is outside of the years 0000 to 9999 UTC");
     *value = (struct mr_value){.i64 = us, .set = true};
     return MR_REJECT_NONE;
 }
 
 static enum mr_reject
-convert_date(struct mri_pen *pen, const struct mri_node *node, const struct mri_token *token,
-             struct mr_value *value, struct mr_reject_info *info)
+convert_date(struct mri_pen *pen,
+             const struct mri_node *node,
+             const struct mri_token *token,
+             struct mr_value *value,
+             struct mr_reject_info *info)
 {
     bool unsafe;
     int64_t days;
@@ -273,23 +318,32 @@ convert_date(struct mri_pen *pen, const struct mri_node *node, const struct mri_
 
 /* An object or an array, as `type` says, taken as it stands. */
 static enum mr_reject
-convert_json(const struct mri_node *node, const struct mri_token *token, struct mr_value *value,
+convert_json(const struct mri_node *node,
+             const struct mri_token *token,
+             struct mr_value *value,
              struct mr_reject_info *info)
 {
     bool fits = (token->kind == MRI_OBJECT && (node->json_kinds & MRI_JSON_OBJECT)) ||
                 (token->kind == MRI_ARRAY && (node->json_kinds & MRI_JSON_ARRAY));
     if (!fits)
-        return mri_refuse_value(info, MR_REJECT_type, node, token,
-                                node->json_kinds == MRI_JSON_ARRAY    ? "is not an array"
-                                : node->json_kinds == MRI_JSON_OBJECT ? "is not an object"
-                                                                      : "is no object and no array");
+        return mri_refuse_value(info,
+                                MR_REJECT_type,
+                                node,
+                                token,
+                                node->json_kinds == MRI_JSON_ARRAY ? "is not an array"
+                                : node->json_kinds == MRI_JSON_OBJECT
+                                    ? "is not an object"
+                                    : "is no object and no array");
     *value = (struct mr_value){.text = {token->p, token->len}, .set = true};
     return MR_REJECT_NONE;
 }
 
 enum mr_reject
-mri_convert(struct mri_pen *pen, const struct mri_node *node, const struct mri_token *token,
-            struct mr_value *value, struct mr_reject_info *ret_info)
+mri_convert(struct mri_pen *pen,
+            const struct mri_node *node,
+            const struct mri_token *token,
+            struct mr_value *value,
+            struct mr_reject_info *ret_info)
 {
     switch (node->type) {
     case MR_TYPE_STRING:

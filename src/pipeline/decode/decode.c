@@ -12,8 +12,11 @@ choose_kernel(void)
     const char *name = getenv(KERNEL_VARIABLE);
     const struct mri_kernel *kernel = name ? mri_kernel_find(name) : NULL;
     if (name && !kernel)
-        mr_log(MR_LOG_WARN, "decode", "kernel cannot be used here, taking the best one",
-               MR_STR("variable", KERNEL_VARIABLE), MR_STR("value", name));
+        mr_log(MR_LOG_WARN,
+               "decode",
+               "kernel cannot be used here, taking the best one",
+               MR_STR("variable", KERNEL_VARIABLE),
+               MR_STR("value", name));
     return kernel ? kernel : mri_kernel_find(NULL);
 }
 
@@ -96,12 +99,15 @@ refuse_document(const struct mri_scan *scan, struct mr_reject_info *info)
     mr_text_quote(quoted, sizeof quoted, scan->fault_at, left < 8 ? left : 8);
     if (left == 0)
         return mri_refuse(info, scan->reason, NULL, "byte %zu: %s", at, scan->fault);
-    return mri_refuse(info, scan->reason, NULL, "byte %zu: %s, found \"%s\"", at, scan->fault, quoted);
+    return mri_refuse(
+        info, scan->reason, NULL, "byte %zu: %s, found \"%s\"", at, scan->fault, quoted);
 }
 
 /* An event from the future would hold its window open, and the watermark with it. */
 static enum mr_reject
-check_clock(const struct mr_decoder *decoder, int64_t now_us, struct mr_event *event,
+check_clock(const struct mr_decoder *decoder,
+            int64_t now_us,
+            struct mr_event *event,
             struct mr_reject_info *info)
 {
     const struct mr_layout *layout = &decoder->plan->layout;
@@ -109,20 +115,28 @@ check_clock(const struct mr_decoder *decoder, int64_t now_us, struct mr_event *e
     event->time_us = event->values[layout->time_column].i64;
     if (MR_LIKELY(ahead_us <= decoder->plan->max_future_us))
         return MR_REJECT_NONE;
-    return mri_refuse(info, MR_REJECT_clock, NULL,
+    return mri_refuse(info,
+                      MR_REJECT_clock,
+                      NULL,
                       "%.80s: %lld ms ahead of the clock, event.time.max_future is %lld ms",
-                      layout->columns[layout->time_column].path, (long long)(ahead_us / 1000),
+                      layout->columns[layout->time_column].path,
+                      (long long)(ahead_us / 1000),
                       (long long)(decoder->plan->max_future_us / 1000));
 }
 
 enum mr_reject
-mr_decode(struct mr_decoder *decoder, const struct mr_record *record, int64_t now_us,
-          struct mr_event *event, struct mr_reject_info *ret_info)
+mr_decode(struct mr_decoder *decoder,
+          const struct mr_record *record,
+          int64_t now_us,
+          struct mr_event *event,
+          struct mr_reject_info *ret_info)
 {
     struct mri_scan scan;
-    char *pen_before = decoder->pen.p;
     if (MR_UNLIKELY(record->oversize))
-        return mri_refuse(ret_info, MR_REJECT_oversize, NULL, "%u bytes, event.max_bytes is less",
+        return mri_refuse(ret_info,
+                          MR_REJECT_oversize,
+                          NULL,
+                          "%u bytes, event.max_bytes is less",
                           record->value_total);
     if (!mri_template_scan(decoder, record, &scan))
         return refuse_document(&scan, ret_info);
@@ -131,7 +145,5 @@ mr_decode(struct mr_decoder *decoder, const struct mr_record *record, int64_t no
     enum mr_reject reject = mri_project(decoder, event, ret_info);
     if (MR_LIKELY(reject == MR_REJECT_NONE))
         reject = check_clock(decoder, now_us, event, ret_info);
-    if (MR_UNLIKELY(reject != MR_REJECT_NONE))
-        decoder->pen.p = pen_before;
     return reject;
 }

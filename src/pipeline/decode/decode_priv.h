@@ -16,14 +16,14 @@
 #error "keys are compared as little-endian words"
 #endif
 
-#define MRI_NODES_MAX 1024     /* described objects and fields */
-#define MRI_LEVELS_MAX 32      /* described objects inside one another */
-#define MRI_NAME_MAX 128       /* bytes of one property name */
-#define MRI_DEPTH_MAX 1024     /* greatest event.max_depth */
-#define MRI_TEMPLATES_MAX 4    /* learned key orders kept by a decoder */
-#define MRI_STEPS_MAX 256      /* values in a learned document */
-#define MRI_LITERALS_MAX 16384 /* bytes between the values of a learned document */
-#define MRI_PAD MR_BATCH_PAD
+#define MRI_NODES_MAX     1024  /* described objects and fields */
+#define MRI_LEVELS_MAX    32    /* described objects inside one another */
+#define MRI_NAME_MAX      128   /* bytes of one property name */
+#define MRI_DEPTH_MAX     1024  /* greatest event.max_depth */
+#define MRI_TEMPLATES_MAX 4     /* learned key orders kept by a decoder */
+#define MRI_STEPS_MAX     256   /* values in a learned document */
+#define MRI_LITERALS_MAX  16384 /* bytes between the values of a learned document */
+#define MRI_PAD           MR_BATCH_PAD
 
 enum mri_kind {
     MRI_ABSENT,
@@ -52,12 +52,18 @@ struct mri_token {
     uint8_t flags;
 };
 
-/* What a node's usual token looks like, so that most fields need no more than this: 16 bytes a node,
- * in one array. Anything unusual takes the long way, which gives the same answer. */
-enum mri_short { MRI_SHORT_NONE, MRI_SHORT_TEXT, MRI_SHORT_INT64, MRI_SHORT_TIME, MRI_SHORT_OBJECT };
+/* What a node's usual token looks like, so that most fields need no more than this: 16 bytes a
+ * node, in one array. Anything unusual takes the long way, which gives the same answer. */
+enum mri_short {
+    MRI_SHORT_NONE,
+    MRI_SHORT_TEXT,
+    MRI_SHORT_INT64,
+    MRI_SHORT_TIME,
+    MRI_SHORT_OBJECT
+};
 
 struct mri_shortcut {
-    uint8_t way; /* enum mri_short */
+    uint8_t way;  /* enum mri_short */
     uint8_t kind; /* of the usual token; its flags are 0 */
     int16_t column;
     uint32_t min_len, span_len; /* TEXT: min_len <= length <= min_len + span_len */
@@ -102,9 +108,9 @@ struct mri_node {
     const char *label; /* path as printable ASCII, for messages */
     uint16_t end;      /* one past the last node inside; for a field its own index + 1 */
     uint16_t parent;
-    int16_t column;    /* index of the layout's column; -1 = an object without one */
-    bool object;       /* an object with described properties */
-    bool required;     /* in its parent */
+    int16_t column; /* index of the layout's column; -1 = an object without one */
+    bool object;    /* an object with described properties */
+    bool required;  /* in its parent */
     bool allows_null;
     bool bounded;       /* bounds hold */
     bool digit_strings; /* an integer may come as a string */
@@ -129,7 +135,7 @@ struct mri_block {
 
 struct mr_plan {
     struct mr_layout layout;
-    struct mri_node *nodes; /* node_count; nodes[0] is the document itself */
+    struct mri_node *nodes;         /* node_count; nodes[0] is the document itself */
     struct mri_shortcut *shortcuts; /* node_count */
     uint32_t node_count;
     uint32_t max_depth;
@@ -147,12 +153,12 @@ struct mri_step {
     uint8_t opens; /* described objects that are open here; a nested value counts on from it */
 };
 
-/* The order of keys of one producer, learned from one of its documents: as long as the bytes between
- * the values repeat, keys need neither be read nor looked up. */
+/* The order of keys of one producer, learned from one of its documents: as long as the bytes
+ * between the values repeat, keys need neither be read nor looked up. */
 struct mri_template {
     uint32_t step_count;
     uint32_t literal_bytes;
-    uint32_t unknown;   /* members that the schema does not name */
+    uint32_t unknown; /* members that the schema does not name */
     uint32_t tail, tail_len;
     uint16_t objects[MRI_LEVELS_MAX * 4]; /* described objects that the document has */
     uint32_t object_count;
@@ -185,8 +191,7 @@ struct mri_kernel {
 extern const struct mri_kernel mri_kernel_scalar, mri_kernel_sse2, mri_kernel_avx2;
 
 /* Kernel by name that this processor can run, NULL otherwise; name NULL: the best one. */
-const struct mri_kernel *
-mri_kernel_find(const char *name);
+const struct mri_kernel *mri_kernel_find(const char *name);
 
 /* The day that was read last: events of one batch mostly share it. */
 struct mri_day {
@@ -220,23 +225,19 @@ struct mr_decoder {
 };
 
 /* --- decode.c: for tests and benchmarks */
-void
-mri_decoder_use_kernel(struct mr_decoder *decoder, const struct mri_kernel *kernel);
+void mri_decoder_use_kernel(struct mr_decoder *decoder, const struct mri_kernel *kernel);
 
-void
-mri_decoder_use_templates(struct mr_decoder *decoder, bool use);
+void mri_decoder_use_templates(struct mr_decoder *decoder, bool use);
 
 /* --- template.c: the scan of a record by a learned order, or in general. */
-bool
-mri_template_scan(struct mr_decoder *decoder, const struct mr_record *record,
-                  struct mri_scan *scan);
+bool mri_template_scan(struct mr_decoder *decoder,
+                       const struct mr_record *record,
+                       struct mri_scan *scan);
 
 /* --- plan.c: memory of a plan; NULL when there is none. Zeroed, aligned to 16 bytes. */
-void *
-mri_plan_alloc(struct mr_plan *plan, size_t bytes);
+void *mri_plan_alloc(struct mr_plan *plan, size_t bytes);
 
-char *
-mri_plan_text(struct mr_plan *plan, const char *bytes, size_t len);
+char *mri_plan_text(struct mr_plan *plan, const char *bytes, size_t len);
 
 /* --- schema.c, keyword.c, layout.c, rollups.c: the compiler. */
 struct mri_compile {
@@ -252,111 +253,95 @@ struct mri_compile {
 
 /* Fills the nodes of the plan and columns[i], the x-column of node i or NULL. False when there are
  * mistakes or no memory. */
-bool
-mri_schema_compile(struct mri_compile *compile, const char **columns);
+bool mri_schema_compile(struct mri_compile *compile, const char **columns);
 
 /* Adds "FILE #POINTER: text" to the mistakes. */
-void
-mri_schema_mistake(struct mri_compile *compile, const char *format, ...) MR_PRINTF(2, 3);
+void mri_schema_mistake(struct mri_compile *compile, const char *format, ...) MR_PRINTF(2, 3);
 
 /* Type and rules of a node from its schema. */
-void
-mri_keyword_read(struct mri_compile *compile, struct mri_node *node, json_t *schema);
+void mri_keyword_read(struct mri_compile *compile, struct mri_node *node, json_t *schema);
 
 /* x-column of a schema, or NULL. */
-const char *
-mri_keyword_column(struct mri_compile *compile, const json_t *schema);
+const char *mri_keyword_column(struct mri_compile *compile, const json_t *schema);
 
 /* Keywords that say something to people only. */
-bool
-mri_keyword_annotation(const char *name);
+bool mri_keyword_annotation(const char *name);
 
 /* bounds.c: everything is allowed at first; then one function a keyword. */
-void
-mri_bounds_init(struct mri_node *node);
+void mri_bounds_init(struct mri_node *node);
 
-void
-mri_bounds_minimum(struct mri_compile *compile, struct mri_node *node, const json_t *value);
+void mri_bounds_minimum(struct mri_compile *compile, struct mri_node *node, const json_t *value);
 
-void
-mri_bounds_maximum(struct mri_compile *compile, struct mri_node *node, const json_t *value);
+void mri_bounds_maximum(struct mri_compile *compile, struct mri_node *node, const json_t *value);
 
-void
-mri_bounds_above(struct mri_compile *compile, struct mri_node *node, const json_t *value);
+void mri_bounds_above(struct mri_compile *compile, struct mri_node *node, const json_t *value);
 
-void
-mri_bounds_below(struct mri_compile *compile, struct mri_node *node, const json_t *value);
+void mri_bounds_below(struct mri_compile *compile, struct mri_node *node, const json_t *value);
 
 /* The keys of an object node from the nodes below it; names[i]: last part of node i's path. */
-bool
-mri_keys_build(struct mr_plan *plan, uint16_t object, const char *const *names);
+bool mri_keys_build(struct mr_plan *plan, uint16_t object, const char *const *names);
 
 /* Columns of the layout, time, key, sequence. columns[i]: x-column of node i or NULL. */
-void
-mri_layout_compile(struct mri_compile *compile, const char *const *columns);
+void mri_layout_compile(struct mri_compile *compile, const char *const *columns);
 
 /* Column by name, else by path; -1 and a mistake (option, line) otherwise. */
 int32_t
 mri_layout_find(struct mri_compile *compile, const char *field, uint32_t line, const char *option);
 
-void
-mri_rollups_compile(struct mri_compile *compile);
+void mri_rollups_compile(struct mri_compile *compile);
 
 /* "BIGINT", "DECIMAL", …; static. */
-const char *
-mri_type_name(enum mr_type type);
+const char *mri_type_name(enum mr_type type);
 
 /* --- project.c: tokens → values. The shortcuts are made once the columns are known. */
-bool
-mri_project_compile(struct mr_plan *plan);
+bool mri_project_compile(struct mr_plan *plan);
 
 enum mr_reject
 mri_project(struct mr_decoder *decoder, struct mr_event *event, struct mr_reject_info *ret_info);
 
 /* --- convert.c: one token → one value, by the node's type and rules. value is written on success
  * only. The token must be followed by eight readable bytes. */
-enum mr_reject
-mri_convert(struct mri_pen *pen, const struct mri_node *node, const struct mri_token *token,
-            struct mr_value *value, struct mr_reject_info *ret_info);
+enum mr_reject mri_convert(struct mri_pen *pen,
+                           const struct mri_node *node,
+                           const struct mri_token *token,
+                           struct mr_value *value,
+                           struct mr_reject_info *ret_info);
 
 /* Fills info: "<label>: <text>" or, with node NULL, the text alone. Returns reason. */
-enum mr_reject
-mri_refuse(struct mr_reject_info *info, enum mr_reject reason, const struct mri_node *node,
-           const char *format, ...) MR_PRINTF(4, 5);
+enum mr_reject mri_refuse(struct mr_reject_info *info,
+                          enum mr_reject reason,
+                          const struct mri_node *node,
+                          const char *format,
+                          ...) MR_PRINTF(4, 5);
 
 /* As mri_refuse, with the token's bytes quoted in front of the text. */
-enum mr_reject
-mri_refuse_value(struct mr_reject_info *info, enum mr_reject reason, const struct mri_node *node,
-                 const struct mri_token *token, const char *text);
+enum mr_reject mri_refuse_value(struct mr_reject_info *info,
+                                enum mr_reject reason,
+                                const struct mri_node *node,
+                                const struct mri_token *token,
+                                const char *text);
 
 /* --- number.c */
 enum mri_number { MRI_NUMBER_OK, MRI_NUMBER_GRAMMAR, MRI_NUMBER_FRACTION, MRI_NUMBER_LARGE };
 
 /* A JSON number, exactly, as value * 10^scale; at most `precision` digits in all (38 or fewer).
  * FRACTION: digits that are not zero would be lost. LARGE: too many digits before the point. */
-enum mri_number
-mri_number_decimal(const char *p, size_t len, uint32_t precision, uint32_t scale,
-                   __int128 *ret_value);
+enum mri_number mri_number_decimal(
+    const char *p, size_t len, uint32_t precision, uint32_t scale, __int128 *ret_value);
 
-enum mri_number
-mri_number_int64(const char *p, size_t len, int64_t *ret_value);
+enum mri_number mri_number_int64(const char *p, size_t len, int64_t *ret_value);
 
 /* p must be followed by a byte that cannot continue a number. */
-enum mri_number
-mri_number_double(const char *p, size_t len, locale_t locale, double *ret_value);
+enum mri_number mri_number_double(const char *p, size_t len, locale_t locale, double *ret_value);
 
 /* --- moment.c: NULL on success, else what is wrong (static). day may be empty, never NULL. */
-const char *
-mri_moment_time(struct mri_day *day, const char *p, size_t len, int64_t *ret_us);
+const char *mri_moment_time(struct mri_day *day, const char *p, size_t len, int64_t *ret_us);
 
-const char *
-mri_moment_date(const char *p, size_t len, int64_t *ret_days);
+const char *mri_moment_date(const char *p, size_t len, int64_t *ret_days);
 
 /* 0000-01-01T00:00:00 … 9999-12-31T23:59:59.999999, what DATETIME can hold. */
-bool
-mri_moment_in_range(int64_t us);
+bool mri_moment_in_range(int64_t us);
 
 /* --- unescape.c: a string whose escapes the scanner has checked. Returns the length written, at
  * most len. unsafe: set when CSV could not carry the result. */
-size_t
-mri_unescape(char *out, const char *p, size_t len, bool *ret_unsafe);
+size_t mri_unescape(char *out, const char *p, size_t len, bool *ret_unsafe);

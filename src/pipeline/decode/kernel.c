@@ -16,7 +16,8 @@ runs(const struct mri_kernel *kernel)
 /* Best first. */
 static const struct mri_kernel *const kernels[] = {
 #if defined(__x86_64__)
-    &mri_kernel_avx2, &mri_kernel_sse2,
+    &mri_kernel_avx2,
+    &mri_kernel_sse2,
 #endif
     &mri_kernel_scalar};
 

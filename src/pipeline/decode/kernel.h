@@ -11,9 +11,9 @@
 #if defined(MRI_KERNEL_AVX2)
 #include <immintrin.h>
 
-#define MRI_KERNEL mri_kernel_avx2
+#define MRI_KERNEL      mri_kernel_avx2
 #define MRI_KERNEL_TEXT "avx2"
-#define MRI_WIDTH 32
+#define MRI_WIDTH       32
 
 static inline uint64_t
 mri_special(const char *p)
@@ -21,7 +21,8 @@ mri_special(const char *p)
     __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)p);
     __m256i quote = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('"'));
     __m256i slash = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\\'));
-    /* Signed: bytes above 0x7F are negative, so one comparison finds them and control characters. */
+    /* Signed: bytes above 0x7F are negative, so one comparison finds them and control characters.
+     */
     __m256i other = _mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), bytes);
     __m256i any = _mm256_or_si256(_mm256_or_si256(quote, slash), other);
     return (uint32_t)_mm256_movemask_epi8(any);
@@ -44,9 +45,9 @@ mri_same(const char *p, const char *literal, uint32_t len)
 #elif defined(MRI_KERNEL_SSE2)
 #include <emmintrin.h>
 
-#define MRI_KERNEL mri_kernel_sse2
+#define MRI_KERNEL      mri_kernel_sse2
 #define MRI_KERNEL_TEXT "sse2"
-#define MRI_WIDTH 16
+#define MRI_WIDTH       16
 
 static inline uint64_t
 mri_special(const char *p)
@@ -73,9 +74,9 @@ mri_same(const char *p, const char *literal, uint32_t len)
 
 #else
 
-#define MRI_KERNEL mri_kernel_scalar
+#define MRI_KERNEL      mri_kernel_scalar
 #define MRI_KERNEL_TEXT "scalar"
-#define MRI_WIDTH 8
+#define MRI_WIDTH       8
 
 /* One bit a byte, at the place of a wide kernel's bit. The subtractions may carry into bytes above
  * the first hit, never below it, and only the lowest bit is looked at. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define VARCHAR_DEFAULT 65533
-#define VARCHAR_MAX 1048576
+#define VARCHAR_MAX     1048576
 
 /* --- types */
 
@@ -23,8 +23,8 @@ enum {
 static unsigned
 type_bit(const char *name)
 {
-    static const char *const names[] = {"string", "integer", "number", "boolean",
-                                        "object", "array",   "null"};
+    static const char *const names[] = {
+        "string", "integer", "number", "boolean", "object", "array", "null"};
     for (unsigned i = 0; name && i < MR_ARRAY_LEN(names); i++) {
         if (strcmp(name, names[i]) == 0)
             return 1u << i;
@@ -49,8 +49,9 @@ read_types(struct mri_compile *compile, const json_t *schema)
     if (!type)
         mri_schema_mistake(compile, "type is missing");
     else if (types == 0)
-        mri_schema_mistake(compile, "type must be string, integer, number, boolean, object, array or "
-                                    "a list of these and null");
+        mri_schema_mistake(compile,
+                           "type must be string, integer, number, boolean, object, array or "
+                           "a list of these and null");
     return types;
 }
 
@@ -61,8 +62,9 @@ read_decimal(struct mri_compile *compile, struct mri_node *node, const json_t *v
     json_int_t p = json_integer_value(precision), s = json_integer_value(scale);
     if (json_array_size(value) != 2 || !json_is_integer(precision) || !json_is_integer(scale) ||
         p < 1 || p > 38 || s < 0 || s > p) {
-        mri_schema_mistake(compile, "x-decimal must be [precision, scale] with 1 <= precision <= 38 "
-                                    "and 0 <= scale <= precision");
+        mri_schema_mistake(compile,
+                           "x-decimal must be [precision, scale] with 1 <= precision <= 38 "
+                           "and 0 <= scale <= precision");
         return false;
     }
     node->type = MR_TYPE_DECIMAL;
@@ -73,7 +75,9 @@ read_decimal(struct mri_compile *compile, struct mri_node *node, const json_t *v
 
 /* A string, perhaps with other forms beside it. */
 static bool
-choose_string_type(struct mri_compile *compile, struct mri_node *node, const json_t *schema,
+choose_string_type(struct mri_compile *compile,
+                   struct mri_node *node,
+                   const json_t *schema,
                    unsigned types)
 {
     json_t *value = json_object_get(schema, "format");
@@ -92,7 +96,8 @@ choose_string_type(struct mri_compile *compile, struct mri_node *node, const jso
     }
     node->uuid = format && types == T_STRING && strcmp(format, "uuid") == 0;
     if (!node->uuid)
-        mri_schema_mistake(compile, "format must be date-time, date or uuid, and belongs to a string");
+        mri_schema_mistake(compile,
+                           "format must be date-time, date or uuid, and belongs to a string");
     return node->uuid;
 }
 
@@ -130,16 +135,16 @@ choose_type(struct mri_compile *compile, struct mri_node *node, const json_t *sc
     node->object = types == T_OBJECT && json_object_get(schema, "properties");
     if (types == T_OBJECT || types == T_ARRAY || types == (T_OBJECT | T_ARRAY))
         return node->object || choose_json(node, types);
-    if (types & (T_STRING | T_INTEGER | T_NUMBER) &&
-        !(types & (T_BOOLEAN | T_OBJECT | T_ARRAY)) && decimal)
+    if (types & (T_STRING | T_INTEGER | T_NUMBER) && !(types & (T_BOOLEAN | T_OBJECT | T_ARRAY)) &&
+        decimal)
         return read_decimal(compile, node, decimal);
     if (types == T_STRING || types == (T_STRING | T_INTEGER))
         return choose_string_type(compile, node, schema, types);
     if (types == T_INTEGER && time)
         return choose_time_type(compile, node, time);
-    node->type = types == T_INTEGER                             ? MR_TYPE_INT64
-                 : types == T_BOOLEAN                           ? MR_TYPE_BOOL
-                                                                : MR_TYPE_DOUBLE;
+    node->type = types == T_INTEGER   ? MR_TYPE_INT64
+                 : types == T_BOOLEAN ? MR_TYPE_BOOL
+                                      : MR_TYPE_DOUBLE;
     if (types == T_INTEGER || types == T_BOOLEAN || types == T_NUMBER ||
         types == (T_NUMBER | T_INTEGER))
         return true;
@@ -223,15 +228,15 @@ read_default(struct mri_compile *compile, struct mri_node *node, const json_t *v
     size_t len = text ? strlen(text) : 0;
     char *copy = text ? mri_plan_text(compile->plan, text, len) : NULL;
     char *room = mri_plan_alloc(compile->plan, len + 1);
-    struct mri_pen pen = {.p = room,
-                          .limit = room + len + 1,
-                          .locale = newlocale(LC_ALL_MASK, "C", (locale_t)0)};
+    struct mri_pen pen = {
+        .p = room, .limit = room + len + 1, .locale = newlocale(LC_ALL_MASK, "C", (locale_t)0)};
     compile->no_memory |= !copy || !room || !pen.locale;
     if (!compile->no_memory && json_is_null(value) && node->allows_null) {
         node->has_default = false; /* an absent field is null anyway */
     } else if (!compile->no_memory) {
         bool string = json_is_string(value);
-        struct mri_token token = {copy + string, (uint32_t)(len - (string ? 2 : 0)),
+        struct mri_token token = {copy + string,
+                                  (uint32_t)(len - (string ? 2 : 0)),
                                   (uint8_t)(string                  ? MRI_STRING
                                             : json_is_number(value) ? MRI_NUMBER
                                             : json_is_true(value)   ? MRI_TRUE
@@ -252,8 +257,9 @@ read_additional(struct mri_compile *compile, struct mri_node *node, const json_t
 {
     (void)node;
     if (!json_is_true(value))
-        mri_schema_mistake(compile, "additionalProperties may only be true: what the schema does not "
-                                    "name is counted, never rejected");
+        mri_schema_mistake(compile,
+                           "additionalProperties may only be true: what the schema does not "
+                           "name is counted, never rejected");
 }
 
 static void
@@ -267,8 +273,8 @@ read_dialect(struct mri_compile *compile, struct mri_node *node, const json_t *v
 
 /* --- the table */
 
-#define ON(type) (1u << MR_TYPE_##type)
-#define ON_OBJECT (1u << 16)
+#define ON(type)   (1u << MR_TYPE_##type)
+#define ON_OBJECT  (1u << 16)
 #define ON_NUMBERS (ON(INT64) | ON(DOUBLE) | ON(DECIMAL))
 #define ON_FIELDS                                                                                  \
     (ON(STRING) | ON(INT64) | ON(DOUBLE) | ON(BOOL) | ON(DECIMAL) | ON(TIMESTAMP) | ON(DATE))
@@ -305,8 +311,14 @@ static const struct keyword {
 bool
 mri_keyword_annotation(const char *name)
 {
-    static const char *const names[] = {"$id",        "$comment",   "title",    "description",
-                                        "deprecated", "readOnly",   "examples", "writeOnly"};
+    static const char *const names[] = {"$id",
+                                        "$comment",
+                                        "title",
+                                        "description",
+                                        "deprecated",
+                                        "readOnly",
+                                        "examples",
+                                        "writeOnly"};
     for (size_t i = 0; i < MR_ARRAY_LEN(names); i++) {
         if (strcmp(name, names[i]) == 0)
             return true;

@@ -7,16 +7,19 @@
 #include <strings.h>
 
 #define COLUMN_NAME_MAX 128
-#define NEAR 2 /* edits up to which a name is worth suggesting */
+#define NEAR            2 /* edits up to which a name is worth suggesting */
 
 const char *
 mri_type_name(enum mr_type type)
 {
-    static const char *const names[] = {
-        [MR_TYPE_STRING] = "VARCHAR",   [MR_TYPE_INT64] = "BIGINT",
-        [MR_TYPE_DOUBLE] = "DOUBLE",    [MR_TYPE_BOOL] = "BOOLEAN",
-        [MR_TYPE_DECIMAL] = "DECIMAL",  [MR_TYPE_TIMESTAMP] = "DATETIME",
-        [MR_TYPE_DATE] = "DATE",        [MR_TYPE_JSON] = "JSON"};
+    static const char *const names[] = {[MR_TYPE_STRING] = "VARCHAR",
+                                        [MR_TYPE_INT64] = "BIGINT",
+                                        [MR_TYPE_DOUBLE] = "DOUBLE",
+                                        [MR_TYPE_BOOL] = "BOOLEAN",
+                                        [MR_TYPE_DECIMAL] = "DECIMAL",
+                                        [MR_TYPE_TIMESTAMP] = "DATETIME",
+                                        [MR_TYPE_DATE] = "DATE",
+                                        [MR_TYPE_JSON] = "JSON"};
     return names[type];
 }
 
@@ -57,8 +60,8 @@ add_column(struct mri_compile *compile, struct mri_node *node, const char *name)
     struct mr_layout *layout = &compile->plan->layout;
     if (layout->column_count == MR_MAX_COLUMNS) {
         if (!compile->told_columns)
-            mr_mistakes_add(compile->mistakes, 0, "event.schema", "", "more than %d columns",
-                            MR_MAX_COLUMNS);
+            mr_mistakes_add(
+                compile->mistakes, 0, "event.schema", "", "more than %d columns", MR_MAX_COLUMNS);
         compile->told_columns = true;
         return;
     }
@@ -82,9 +85,13 @@ add_fields(struct mri_compile *compile, const char *const *columns)
         if (!node->object)
             add_column(compile, node, columns[i] ? columns[i] : derive_name(compile, node->path));
         else if (columns[i])
-            mr_mistakes_add(compile->mistakes, 0, "event.schema",
-                            "detail.columns gives an object a column", "%s: %s: x-column is for fields",
-                            compile->config->event.schema, node->label);
+            mr_mistakes_add(compile->mistakes,
+                            0,
+                            "event.schema",
+                            "detail.columns gives an object a column",
+                            "%s: %s: x-column is for fields",
+                            compile->config->event.schema,
+                            node->label);
     }
 }
 
@@ -124,8 +131,8 @@ no_such_path(struct mri_compile *compile, const struct mr_pair *pair, const char
     if (near)
         snprintf(hint, sizeof hint, "did you mean %.100s?", near);
     mr_text_quote(quoted, sizeof quoted, pair->value, strlen(pair->value));
-    mr_mistakes_add(compile->mistakes, pair->line, option, hint,
-                    "\"%s\" is no path of the schema", quoted);
+    mr_mistakes_add(
+        compile->mistakes, pair->line, option, hint, "\"%s\" is no path of the schema", quoted);
 }
 
 /* A field's column gets the given name; an object gets a JSON column of that name. */
@@ -143,8 +150,8 @@ override_column(struct mri_compile *compile, const struct mr_pair *pair, bool *r
         return;
     }
     if (renamed[node - plan->nodes]) {
-        mr_mistakes_add(compile->mistakes, pair->line, option, "", "\"%s\" has two names",
-                        node->label);
+        mr_mistakes_add(
+            compile->mistakes, pair->line, option, "", "\"%s\" has two names", node->label);
         return;
     }
     renamed[node - plan->nodes] = true;
@@ -191,16 +198,32 @@ check_name(struct mri_compile *compile, uint32_t index)
     char quoted[80];
     mr_text_quote(quoted, sizeof quoted, columns[index].name, strlen(columns[index].name));
     if (!is_name(columns[index].name))
-        mr_mistakes_add(compile->mistakes, 0, "event.schema", hint,
+        mr_mistakes_add(compile->mistakes,
+                        0,
+                        "event.schema",
+                        hint,
                         "%s: \"%s\" cannot be a column's name: letters, digits and _, %d at most",
-                        path, quoted, COLUMN_NAME_MAX);
+                        path,
+                        quoted,
+                        COLUMN_NAME_MAX);
     else if (is_reserved(columns[index].name))
-        mr_mistakes_add(compile->mistakes, 0, "event.schema", hint,
-                        "%s: the column name \"%s\" is taken", path, quoted);
+        mr_mistakes_add(compile->mistakes,
+                        0,
+                        "event.schema",
+                        hint,
+                        "%s: the column name \"%s\" is taken",
+                        path,
+                        quoted);
     for (uint32_t i = 0; i < index; i++) {
         if (strcasecmp(columns[i].name, columns[index].name) == 0)
-            mr_mistakes_add(compile->mistakes, 0, "event.schema", hint,
-                            "%s and %s would share the column \"%s\"", columns[i].path, path, quoted);
+            mr_mistakes_add(compile->mistakes,
+                            0,
+                            "event.schema",
+                            hint,
+                            "%s and %s would share the column \"%s\"",
+                            columns[i].path,
+                            path,
+                            quoted);
     }
 }
 
@@ -223,8 +246,13 @@ no_such_column(struct mri_compile *compile, const char *field, uint32_t line, co
     if (near)
         snprintf(hint, sizeof hint, "did you mean %.100s?", near);
     mr_text_quote(quoted, sizeof quoted, field, strlen(field));
-    mr_mistakes_add(compile->mistakes, line, option, hint, "\"%s\" is no field of the schema %s",
-                    quoted, compile->config->event.schema);
+    mr_mistakes_add(compile->mistakes,
+                    line,
+                    option,
+                    hint,
+                    "\"%s\" is no field of the schema %s",
+                    quoted,
+                    compile->config->event.schema);
 }
 
 int32_t
@@ -263,13 +291,20 @@ find_time(struct mri_compile *compile)
         return;
     const struct mr_column *column = &compile->plan->layout.columns[index];
     if (column->type != MR_TYPE_TIMESTAMP)
-        mr_mistakes_add(compile->mistakes, 0, option,
+        mr_mistakes_add(compile->mistakes,
+                        0,
+                        option,
                         "give it \"format\": \"date-time\" or \"x-time\": \"epoch_ms\"",
-                        "\"%s\" is %s; the event time must be DATETIME", field,
+                        "\"%s\" is %s; the event time must be DATETIME",
+                        field,
                         mri_type_name(column->type));
     else if (column->nullable || has_default(compile->plan, index))
-        mr_mistakes_add(compile->mistakes, 0, option, "list it, and its parents, under required",
-                        "\"%s\" may be absent or null; every event needs its time", field);
+        mr_mistakes_add(compile->mistakes,
+                        0,
+                        option,
+                        "list it, and its parents, under required",
+                        "\"%s\" may be absent or null; every event needs its time",
+                        field);
     compile->plan->layout.time_column = (uint32_t)index;
 }
 
@@ -283,11 +318,20 @@ add_key(struct mri_compile *compile, const char *field)
         return;
     const struct mr_column *column = &layout->columns[index];
     if (column->type == MR_TYPE_DOUBLE || column->type == MR_TYPE_JSON)
-        mr_mistakes_add(compile->mistakes, 0, option, "", "\"%s\" is %s, which cannot be a key", field,
+        mr_mistakes_add(compile->mistakes,
+                        0,
+                        option,
+                        "",
+                        "\"%s\" is %s, which cannot be a key",
+                        field,
                         mri_type_name(column->type));
     if (column->nullable)
-        mr_mistakes_add(compile->mistakes, 0, option, "list it, and its parents, under required",
-                        "\"%s\" may be absent or null, which a key must not be", field);
+        mr_mistakes_add(compile->mistakes,
+                        0,
+                        option,
+                        "list it, and its parents, under required",
+                        "\"%s\" may be absent or null, which a key must not be",
+                        field);
     for (uint32_t i = 0; i < layout->key_count; i++) {
         if (layout->keys[i] == (uint32_t)index)
             mr_mistakes_add(compile->mistakes, 0, option, "", "\"%s\" stands there twice", field);
@@ -299,7 +343,8 @@ static void
 add_keys(struct mri_compile *compile, const struct mr_strings *fields)
 {
     if (fields->count > MR_MAX_DIMS) {
-        mr_mistakes_add(compile->mistakes, 0, "detail.key", "", "more than %d columns", MR_MAX_DIMS);
+        mr_mistakes_add(
+            compile->mistakes, 0, "detail.key", "", "more than %d columns", MR_MAX_DIMS);
         return;
     }
     for (uint32_t i = 0; i < fields->count; i++)
@@ -319,7 +364,10 @@ find_sequence(struct mri_compile *compile)
         if (!layout->columns[i].nullable)
             layout->sequence_column = (int32_t)i;
         else if (layout->key_count > 0)
-            mr_mistakes_add(compile->mistakes, 0, "detail.key", "list it under required",
+            mr_mistakes_add(compile->mistakes,
+                            0,
+                            "detail.key",
+                            "list it under required",
                             "\"sequence\" decides between repeats, but may be absent or null");
     }
 }

@@ -3,28 +3,28 @@
 
 #include <math.h>
 
-#define DIGITS_MAX 38          /* of a DECIMAL */
+#define DIGITS_MAX   38                     /* of a DECIMAL */
 #define EXPONENT_MAX INT64_C(1000000000000) /* more digits than any record has: the rest is cut */
 
 static const int64_t powers[] = {1,
-                                     10,
-                                     100,
-                                     1000,
-                                     10000,
-                                     100000,
-                                     1000000,
-                                     10000000,
-                                     100000000,
-                                     1000000000,
-                                     10000000000,
-                                     100000000000,
-                                     1000000000000,
-                                     10000000000000,
-                                     100000000000000,
-                                     1000000000000000,
-                                     10000000000000000,
-                                     100000000000000000,
-                                     1000000000000000000};
+                                 10,
+                                 100,
+                                 1000,
+                                 10000,
+                                 100000,
+                                 1000000,
+                                 10000000,
+                                 100000000,
+                                 1000000000,
+                                 10000000000,
+                                 100000000000,
+                                 1000000000000,
+                                 10000000000000,
+                                 100000000000000,
+                                 1000000000000000,
+                                 10000000000000000,
+                                 100000000000000000,
+                                 1000000000000000000};
 
 /* sign, digits[0..count) without leading or trailing zeros, times ten to the exponent. */
 struct parts {
@@ -163,8 +163,8 @@ join(const struct parts *parts, uint32_t precision, uint32_t scale, __int128 *re
 }
 
 enum mri_number
-mri_number_decimal(const char *p, size_t len, uint32_t precision, uint32_t scale,
-                   __int128 *ret_value)
+mri_number_decimal(
+    const char *p, size_t len, uint32_t precision, uint32_t scale, __int128 *ret_value)
 {
     struct parts parts;
     int64_t plain;
@@ -209,8 +209,8 @@ static bool
 fast_double(const struct parts *parts, double *ret_value)
 {
     static const double exact[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     uint64_t mantissa = 0;
     const char *p = parts->first;
     if (parts->count > 19 || parts->exponent < -22 || parts->exponent > 22)

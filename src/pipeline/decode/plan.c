@@ -47,10 +47,12 @@ static bool
 copy_names(struct mr_plan *plan, const struct mr_config *config)
 {
     struct mr_layout *layout = &plan->layout;
-    const char *from[] = {config->pipeline, config->starrocks.database, config->detail.table,
+    const char *from[] = {config->pipeline,
+                          config->starrocks.database,
+                          config->detail.table,
                           config->quarantine.table};
-    const char **to[] = {&layout->pipeline, &layout->database, &layout->detail_table,
-                         &layout->quarantine_table};
+    const char **to[] = {
+        &layout->pipeline, &layout->database, &layout->detail_table, &layout->quarantine_table};
     for (size_t i = 0; i < MR_ARRAY_LEN(from); i++) {
         if (from[i] && !(*to[i] = mri_plan_text(plan, from[i], strlen(from[i]))))
             return false;
@@ -74,8 +76,13 @@ check_depth(struct mri_compile *compile)
 {
     int64_t depth = compile->config->event.max_depth;
     if (depth < 1 || depth > MRI_DEPTH_MAX)
-        mr_mistakes_add(compile->mistakes, 0, "event.max_depth", "",
-                        "%lld is not allowed: 1 to %d", (long long)depth, MRI_DEPTH_MAX);
+        mr_mistakes_add(compile->mistakes,
+                        0,
+                        "event.max_depth",
+                        "",
+                        "%lld is not allowed: 1 to %d",
+                        (long long)depth,
+                        MRI_DEPTH_MAX);
     else
         compile->plan->max_depth = (uint32_t)depth;
 }

@@ -52,8 +52,12 @@ put_object(const struct mri_node *node, const struct mri_token *token, struct mr
 
 /* Everything but the value of a field that is there. *ret_next: the node to go on with. */
 static enum mr_reject
-project_rest(const struct mr_plan *plan, uint32_t index, const struct mri_token *token,
-             struct mr_value *values, struct mr_reject_info *info, uint32_t *ret_next)
+project_rest(const struct mr_plan *plan,
+             uint32_t index,
+             const struct mri_token *token,
+             struct mr_value *values,
+             struct mr_reject_info *info,
+             uint32_t *ret_next)
 {
     const struct mri_node *node = &plan->nodes[index];
     *ret_next = node->end;
@@ -106,7 +110,9 @@ short_time(struct mri_pen *pen, const struct mri_token *token, struct mr_value *
 
 /* True when the token is what the node's tokens usually are, and its value is written. */
 static inline bool
-take_shortcut(struct mr_decoder *decoder, uint32_t index, const struct mri_token *token,
+take_shortcut(struct mr_decoder *decoder,
+              uint32_t index,
+              const struct mri_token *token,
               struct mr_value *values)
 {
     const struct mri_shortcut *shortcut = &decoder->plan->shortcuts[index];
@@ -145,7 +151,8 @@ mri_project(struct mr_decoder *decoder, struct mr_event *event, struct mr_reject
         }
         const struct mri_node *node = &plan->nodes[i];
         if (!node->object && token->kind > MRI_NULL) {
-            reject = mri_convert(&decoder->pen, node, token, &event->values[node->column], ret_info);
+            reject =
+                mri_convert(&decoder->pen, node, token, &event->values[node->column], ret_info);
             i++;
         } else {
             reject = project_rest(plan, i, token, event->values, ret_info, &i);

@@ -6,16 +6,19 @@
 #include <strings.h>
 
 /* DECIMAL(26) times 10^12 events is below 10^38, what DECIMAL(38) holds. */
-#define SUM_PRECISION_MAX 26
+#define SUM_PRECISION_MAX    26
 #define MINMAX_PRECISION_MAX 18 /* compared as 64-bit integers */
-#define NAMES_MAX (1 + MR_MAX_DIMS + 3 * MR_MAX_MEASURES)
+#define NAMES_MAX            (1 + MR_MAX_DIMS + 3 * MR_MAX_MEASURES)
 
 static const char *
 op_name(enum mr_op op)
 {
-    static const char *const names[] = {
-        [MR_OP_COUNT_ALL] = "count", [MR_OP_COUNT] = "count", [MR_OP_SUM] = "sum",
-        [MR_OP_MIN] = "min",         [MR_OP_MAX] = "max",     [MR_OP_AVG] = "avg"};
+    static const char *const names[] = {[MR_OP_COUNT_ALL] = "count",
+                                        [MR_OP_COUNT] = "count",
+                                        [MR_OP_SUM] = "sum",
+                                        [MR_OP_MIN] = "min",
+                                        [MR_OP_MAX] = "max",
+                                        [MR_OP_AVG] = "avg"};
     return names[op];
 }
 
@@ -40,15 +43,18 @@ op_problem(enum mr_op op, const struct mr_column *column)
 }
 
 static void
-add_measure(struct mri_compile *compile, const struct mr_rollup_spec *rollup,
-            const struct mr_measure_spec *spec, struct mr_measure *measure)
+add_measure(struct mri_compile *compile,
+            const struct mr_rollup_spec *rollup,
+            const struct mr_measure_spec *spec,
+            struct mr_measure *measure)
 {
     char option[96];
     const struct mr_layout *layout = &compile->plan->layout;
     snprintf(option, sizeof option, "rollups.%s.measures.%s", rollup->table, spec->name);
     char *name = mri_plan_text(compile->plan, spec->name, strlen(spec->name));
     compile->no_memory |= !name;
-    *measure = (struct mr_measure){.name = name, .op = spec->op, .column = -1, .type = MR_TYPE_INT64};
+    *measure =
+        (struct mr_measure){.name = name, .op = spec->op, .column = -1, .type = MR_TYPE_INT64};
     if (spec->op == MR_OP_COUNT_ALL)
         return;
     measure->column = mri_layout_find(compile, spec->field, spec->line, option);
@@ -57,8 +63,15 @@ add_measure(struct mri_compile *compile, const struct mr_rollup_spec *rollup,
     const struct mr_column *column = &layout->columns[measure->column];
     const char *problem = op_problem(spec->op, column);
     if (problem)
-        mr_mistakes_add(compile->mistakes, spec->line, option, "", "%s(%s): %s is %s; %s",
-                        op_name(spec->op), spec->field, column->path, mri_type_name(column->type),
+        mr_mistakes_add(compile->mistakes,
+                        spec->line,
+                        option,
+                        "",
+                        "%s(%s): %s is %s; %s",
+                        op_name(spec->op),
+                        spec->field,
+                        column->path,
+                        mri_type_name(column->type),
                         problem);
     if (spec->op == MR_OP_COUNT)
         return;
@@ -69,7 +82,9 @@ add_measure(struct mri_compile *compile, const struct mr_rollup_spec *rollup,
 }
 
 static void
-add_dim(struct mri_compile *compile, const struct mr_rollup_spec *spec, const char *field,
+add_dim(struct mri_compile *compile,
+        const struct mr_rollup_spec *spec,
+        const char *field,
         struct mr_rollup *rollup)
 {
     char option[96];
@@ -79,8 +94,12 @@ add_dim(struct mri_compile *compile, const struct mr_rollup_spec *spec, const ch
         return;
     const struct mr_column *column = &compile->plan->layout.columns[index];
     if (column->type == MR_TYPE_DOUBLE || column->type == MR_TYPE_JSON)
-        mr_mistakes_add(compile->mistakes, spec->line, option, "",
-                        "\"%s\" is %s, which cannot be a dimension", field,
+        mr_mistakes_add(compile->mistakes,
+                        spec->line,
+                        option,
+                        "",
+                        "\"%s\" is %s, which cannot be a dimension",
+                        field,
                         mri_type_name(column->type));
     rollup->dims[rollup->dim_count++] = (uint32_t)index;
 }
@@ -93,19 +112,28 @@ struct names {
 };
 
 static void
-add_name(struct mri_compile *compile, const struct mr_rollup_spec *spec, struct names *names,
+add_name(struct mri_compile *compile,
+         const struct mr_rollup_spec *spec,
+         struct names *names,
          const char *name)
 {
     for (uint32_t i = 0; i < names->count; i++) {
         if (strcasecmp(names->items[i], name) == 0)
-            mr_mistakes_add(compile->mistakes, spec->line, "rollups", "",
-                            "%s: two columns would be called \"%s\"", spec->table, name);
+            mr_mistakes_add(compile->mistakes,
+                            spec->line,
+                            "rollups",
+                            "",
+                            "%s: two columns would be called \"%s\"",
+                            spec->table,
+                            name);
     }
     names->items[names->count++] = name;
 }
 
 static void
-add_avg_names(struct mri_compile *compile, const struct mr_rollup_spec *spec, struct names *names,
+add_avg_names(struct mri_compile *compile,
+              const struct mr_rollup_spec *spec,
+              struct names *names,
               const char *name)
 {
     static const char *const parts[] = {"_sum", "_count"};
@@ -121,7 +149,8 @@ add_avg_names(struct mri_compile *compile, const struct mr_rollup_spec *spec, st
 }
 
 static void
-check_names(struct mri_compile *compile, const struct mr_rollup_spec *spec,
+check_names(struct mri_compile *compile,
+            const struct mr_rollup_spec *spec,
             const struct mr_rollup *rollup)
 {
     struct names names = {.count = 0};
@@ -146,8 +175,13 @@ add_rollup(struct mri_compile *compile, const struct mr_rollup_spec *spec, struc
                                  .offset_us = spec->offset_s * 1000000,
                                  .max_keys = (uint64_t)spec->max_keys};
     if (spec->by.count > MR_MAX_DIMS || spec->measure_count > MR_MAX_MEASURES) {
-        mr_mistakes_add(compile->mistakes, spec->line, "rollups", "",
-                        "%s: more than %d dimensions or %d measures", spec->table, MR_MAX_DIMS,
+        mr_mistakes_add(compile->mistakes,
+                        spec->line,
+                        "rollups",
+                        "",
+                        "%s: more than %d dimensions or %d measures",
+                        spec->table,
+                        MR_MAX_DIMS,
                         MR_MAX_MEASURES);
         return;
     }

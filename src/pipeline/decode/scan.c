@@ -190,7 +190,7 @@ step_value(struct mri_scan *scan, const struct mri_step *step, const char *p)
         return scan_string(scan, p, token);
     p = scan_value(scan, p, token, step->opens);
     /* A described object in object form belongs to the general scan. */
-    if (MR_UNLIKELY(token->kind == MRI_OBJECT) && p && step->node >= 0 &&
+    if (p && MR_UNLIKELY(token->kind == MRI_OBJECT) && step->node >= 0 &&
         scan->plan->nodes[step->node].object)
         return NULL;
     return p;
@@ -211,7 +211,7 @@ scan_template(struct mri_scan *scan, const struct mri_template *template)
         if (!p)
             return false;
     }
-    if (scan->end - p != (ptrdiff_t)template->tail_len ||
+    if (scan->end - p != (ptrdiff_t) template->tail_len ||
         !mri_same(p, template->literals + template->tail, template->tail_len))
         return false;
     for (uint32_t i = 0; i < template->object_count; i++)

@@ -22,8 +22,7 @@ fault_depth(struct mri_scan *scan, const char *p)
 
 /* Trims white space around the document, checks its first and last byte, and returns the place of
  * the first. scan->end is the end of the document from here on. */
-const char *
-mri_scan_frame(struct mri_scan *scan);
+const char *mri_scan_frame(struct mri_scan *scan);
 
 /* Bytes are left for a literal of a template. */
 static inline bool
@@ -33,25 +32,23 @@ mri_scan_room(const struct mri_scan *scan, const char *p, uint32_t len)
 }
 
 /* A string without an end. */
-const char *
-mri_string_open(struct mri_scan *scan);
+const char *mri_string_open(struct mri_scan *scan);
 
 /* p: inside a string, at a byte that is not plain text. Returns the place after the escape or after
  * a run of characters above ASCII. */
-const char *
-mri_string_special(struct mri_scan *scan, const char *p, uint8_t *flags);
+const char *mri_string_special(struct mri_scan *scan, const char *p, uint8_t *flags);
 
 /* true, false, null. */
-const char *
-mri_scan_literal(struct mri_scan *scan, const char *p, struct mri_token *token);
+const char *mri_scan_literal(struct mri_scan *scan, const char *p, struct mri_token *token);
 
 /* template.c: what a document teaches. Each ends the lesson (scan->learn = NULL) at a limit. */
-void
-mri_learn_value(struct mri_scan *scan, const char *p, const char *after, int32_t node, uint8_t kind,
-                uint32_t depth);
+void mri_learn_value(struct mri_scan *scan,
+                     const char *p,
+                     const char *after,
+                     int32_t node,
+                     uint8_t kind,
+                     uint32_t depth);
 
-void
-mri_learn_object(struct mri_scan *scan, uint32_t node);
+void mri_learn_object(struct mri_scan *scan, uint32_t node);
 
-void
-mri_learn_end(struct mri_scan *scan);
+void mri_learn_end(struct mri_scan *scan);

@@ -130,34 +130,22 @@ skip_key(struct mri_scan *scan, const char *p)
     return skip_space(p + 1);
 }
 
-/* Which of the open containers are objects: a bit a level, so that depth costs no recursion. */
+/* Which of the open containers are objects, so that depth costs no recursion. */
 struct nest {
-    uint64_t objects[MRI_DEPTH_MAX / 64];
+    bool objects[MRI_DEPTH_MAX]; /* the first `depth` hold */
     uint32_t depth;
 };
-
-static inline bool
-nest_in_object(const struct nest *nest)
-{
-    uint32_t level = nest->depth - 1;
-    return nest->objects[level / 64] >> (level % 64) & 1;
-}
 
 /* p: at an opening bracket. Leaves p at the first value inside, after its key; *ret_empty: there is
  * none, and p is after the closing bracket. */
 static inline const char *
-nest_open(struct mri_scan *scan, struct nest *nest, const char *p, uint32_t outside,
-          bool *ret_empty)
+nest_open(
+    struct mri_scan *scan, struct nest *nest, const char *p, uint32_t outside, bool *ret_empty)
 {
-    uint32_t level = nest->depth++;
-    uint64_t bit = UINT64_C(1) << (level % 64);
     bool object = *p == '{';
-    if (outside + nest->depth > scan->plan->max_depth)
+    if (outside + nest->depth >= scan->plan->max_depth)
         return fault_depth(scan, p);
-    if (object)
-        nest->objects[level / 64] |= bit;
-    else
-        nest->objects[level / 64] &= ~bit;
+    nest->objects[nest->depth++] = object;
     p = skip_space(p + 1);
     *ret_empty = *p == (object ? '}' : ']');
     if (*ret_empty) {
@@ -173,7 +161,7 @@ static inline const char *
 nest_next(struct mri_scan *scan, struct nest *nest, const char *p)
 {
     while (nest->depth > 0) {
-        bool object = nest_in_object(nest);
+        bool object = nest->objects[nest->depth - 1];
         if (p >= scan->end)
             return fault(scan, scan->end, "the document ends too early");
         p = skip_space(p);
@@ -182,8 +170,10 @@ nest_next(struct mri_scan *scan, struct nest *nest, const char *p)
             return object ? skip_key(scan, p) : p;
         }
         if (*p != (object ? '}' : ']'))
-            return fault(scan, p, object ? "a comma or the end of the object was expected"
-                                         : "a comma or the end of the array was expected");
+            return fault(scan,
+                         p,
+                         object ? "a comma or the end of the object was expected"
+                                : "a comma or the end of the array was expected");
         p++;
         nest->depth--;
     }

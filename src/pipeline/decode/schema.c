@@ -5,8 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define REFS_MAX 16
-#define POINTER_SHOWN 120 /* bytes of a JSON pointer in a message */
+#define REFS_MAX         16
+#define POINTER_SHOWN    120 /* bytes of a JSON pointer in a message */
 #define SCHEMA_BYTES_MAX ((size_t)1 << 20)
 
 void
@@ -20,10 +20,15 @@ mri_schema_mistake(struct mri_compile *compile, const char *format, ...)
     /* A mistake is short: of a long pointer its end is the part that helps. */
     size_t len = strlen(compile->pointer);
     bool cut = len > POINTER_SHOWN;
-    mr_mistakes_add(compile->mistakes, 0, "event.schema",
-                    "the supported subset is listed in schemas/README.md", "%s #%s%s: %s",
-                    compile->config->event.schema, cut ? "..." : "",
-                    compile->pointer + (cut ? len - POINTER_SHOWN : 0), text);
+    mr_mistakes_add(compile->mistakes,
+                    0,
+                    "event.schema",
+                    "the supported subset is listed in schemas/README.md",
+                    "%s #%s%s: %s",
+                    compile->config->event.schema,
+                    cut ? "..." : "",
+                    compile->pointer + (cut ? len - POINTER_SHOWN : 0),
+                    text);
 }
 
 /* --- the file */
@@ -37,7 +42,11 @@ open_schema(const struct mr_config *config)
     const char *slash = config->file ? strrchr(config->file, '/') : NULL;
     if (file || !slash || config->event.schema[0] == '/')
         return file;
-    int len = snprintf(path, sizeof path, "%.*s/%s", (int)(slash - config->file), config->file,
+    int len = snprintf(path,
+                       sizeof path,
+                       "%.*s/%s",
+                       (int)(slash - config->file),
+                       config->file,
                        config->event.schema);
     return len > 0 && (size_t)len < sizeof path ? fopen(path, "rbe") : NULL;
 }
@@ -48,16 +57,25 @@ load(struct mri_compile *compile)
     json_error_t problem;
     FILE *file = open_schema(compile->config);
     if (!file) {
-        mr_mistakes_add(compile->mistakes, 0, "event.schema",
+        mr_mistakes_add(compile->mistakes,
+                        0,
+                        "event.schema",
                         "looked from the working directory, then beside the configuration file",
-                        "cannot open \"%s\"", compile->config->event.schema);
+                        "cannot open \"%s\"",
+                        compile->config->event.schema);
         return false;
     }
     compile->root = json_loadf(file, JSON_REJECT_DUPLICATES, &problem);
     fclose(file);
     if (!compile->root)
-        mr_mistakes_add(compile->mistakes, 0, "event.schema", "", "%s:%d: %s",
-                        compile->config->event.schema, problem.line, problem.text);
+        mr_mistakes_add(compile->mistakes,
+                        0,
+                        "event.schema",
+                        "",
+                        "%s:%d: %s",
+                        compile->config->event.schema,
+                        problem.line,
+                        problem.text);
     return compile->root != NULL;
 }
 
@@ -69,7 +87,8 @@ point_at(struct mri_compile *compile, const char *step, const char *name)
 {
     size_t before = strlen(compile->pointer), used = before;
     char *out = compile->pointer;
-    used += (size_t)snprintf(out + used, sizeof compile->pointer - used, "/%s%s", step, *step ? "/" : "");
+    used += (size_t)snprintf(
+        out + used, sizeof compile->pointer - used, "/%s%s", step, *step ? "/" : "");
     for (; *name && used + 3 < sizeof compile->pointer; name++) {
         if (*name == '~' || *name == '/') {
             out[used++] = '~';
@@ -154,7 +173,8 @@ check_name(struct mri_compile *compile, const char *name)
     size_t len = strlen(name);
     if (len > 0 && len <= MRI_NAME_MAX && !strchr(name, '.'))
         return true;
-    mri_schema_mistake(compile, "a property's name must have 1 to %d bytes and no dot", MRI_NAME_MAX);
+    mri_schema_mistake(
+        compile, "a property's name must have 1 to %d bytes and no dot", MRI_NAME_MAX);
     return false;
 }
 
@@ -184,8 +204,8 @@ check_required(struct mri_compile *compile, const json_t *schema)
         if (!name)
             mri_schema_mistake(compile, "required must be an array of names");
         else if (!json_object_get(json_object_get(schema, "properties"), name))
-            mri_schema_mistake(compile, "required names \"%s\", which properties does not describe",
-                               name);
+            mri_schema_mistake(
+                compile, "required names \"%s\", which properties does not describe", name);
     }
 }
 
@@ -205,12 +225,14 @@ tell_limit(struct walk *walk, const char *what, int limit)
     walk->told = true;
 }
 
-static void
-read_node(struct walk *walk, struct mri_node *node, json_t *schema);
+static void read_node(struct walk *walk, struct mri_node *node, json_t *schema);
 
 /* One property: its node, and the nodes below. */
 static void
-read_property(struct walk *walk, const struct mri_node *parent, json_t *owner, const char *name,
+read_property(struct walk *walk,
+              const struct mri_node *parent,
+              json_t *owner,
+              const char *name,
               json_t *schema)
 {
     struct mri_compile *compile = walk->compile;
@@ -226,7 +248,8 @@ read_property(struct walk *walk, const struct mri_node *parent, json_t *owner, c
         walk->names[index] = mri_plan_text(plan, name, strlen(name));
         compile->no_memory |= !walk->names[index];
         walk->columns[index] = mri_keyword_column(compile, schema);
-        json_t *resolved = set_path(compile, node, parent->path, name) ? resolve(compile, schema) : NULL;
+        json_t *resolved =
+            set_path(compile, node, parent->path, name) ? resolve(compile, schema) : NULL;
         if (resolved && resolved != schema && !walk->columns[index])
             walk->columns[index] = mri_keyword_column(compile, resolved);
         if (resolved)
@@ -250,8 +273,7 @@ read_node(struct walk *walk, struct mri_node *node, json_t *schema)
     if (++walk->levels > MRI_LEVELS_MAX)
         tell_limit(walk, "objects nested deeper", MRI_LEVELS_MAX);
     else
-        json_object_foreach(properties, name, value)
-            read_property(walk, node, schema, name, value);
+        json_object_foreach(properties, name, value) read_property(walk, node, schema, name, value);
     walk->levels--;
 }
 

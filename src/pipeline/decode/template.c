@@ -1,14 +1,14 @@
-/* Learned key orders. One producer writes its documents with the same keys in the same order and the
- * same white space, so the bytes between two values repeat. A template holds them; a document that
- * fits needs no key read or looked up (the idea of Mison). A document that does not fit is scanned
- * again in general: a template never judges, it only saves time. */
+/* Learned key orders. One producer writes its documents with the same keys in the same order and
+ * the same white space, so the bytes between two values repeat. A template holds them; a document
+ * that fits needs no key read or looked up (the idea of Mison). A document that does not fit is
+ * scanned again in general: a template never judges, it only saves time. */
 #include "scan_check.h"
 
 #include <string.h>
 
-#define PERIOD 1024       /* records after which misses are weighed */
-#define MISSES_MAX 102    /* a period with more (a tenth) forgets what was learned */
-#define REST 16384        /* records without templates after a period in which most missed */
+#define PERIOD      1024  /* records after which misses are weighed */
+#define MISSES_MAX  102   /* a period with more (a tenth) forgets what was learned */
+#define REST        16384 /* records without templates after a period in which most missed */
 #define MISSES_REST 512
 
 /* --- learning */
@@ -25,7 +25,11 @@ add_literal(struct mri_template *template, const char *p, size_t len, uint32_t *
 }
 
 void
-mri_learn_value(struct mri_scan *scan, const char *p, const char *after, int32_t node, uint8_t kind,
+mri_learn_value(struct mri_scan *scan,
+                const char *p,
+                const char *after,
+                int32_t node,
+                uint8_t kind,
                 uint32_t depth)
 {
     struct mri_template *template = scan->learn;
@@ -129,8 +133,7 @@ scan_and_learn(struct mr_decoder *decoder, struct mri_scan *scan)
 }
 
 bool
-mri_template_scan(struct mr_decoder *decoder, const struct mr_record *record,
-                  struct mri_scan *scan)
+mri_template_scan(struct mr_decoder *decoder, const struct mr_record *record, struct mri_scan *scan)
 {
     start(decoder, scan, record);
     if (decoder->seen++ == PERIOD)

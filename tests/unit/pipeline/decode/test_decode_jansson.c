@@ -1,8 +1,8 @@
-/* The scanner against jansson: the same documents are refused, and what is taken has the same values
- * as jansson's tree. Known differences, each looked for by name:
+/* The scanner against jansson: the same documents are refused, and what is taken has the same
+ * values as jansson's tree. Known differences, each looked for by name:
  *   - jansson takes an array as a document; an event is an object.
- *   - jansson refuses numbers beyond 64 bits or beyond a double; the scanner refuses them only where
- *     the schema wants them (`range`).
+ *   - jansson refuses numbers beyond 64 bits or beyond a double; the scanner refuses them only
+ * where the schema wants them (`range`).
  *   - jansson refuses an escaped NUL in a key, and steps over a plain NUL between tokens.
  *   - The depth limits differ (2048 and event.max_depth).
  *   - jansson reads decimals as doubles: where the tree has a double for a DECIMAL or an integer of
@@ -18,7 +18,7 @@
 #include <string.h>
 
 #define DOCUMENTS 40000
-#define ROOM 8192
+#define ROOM      8192
 
 static struct decode_case c;
 
@@ -59,8 +59,9 @@ days_of(const char *text, int64_t *ret_days)
 {
     static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int year, month, day;
-    if (strspn(text, "0123456789-") < 10 || sscanf(text, "%4d-%2d-%2d", &year, &month, &day) != 3 || text[4] != '-' ||
-        text[7] != '-' || text[5] == '-' || text[8] == '-' || text[9] == '-' || text[6] == '-')
+    if (strspn(text, "0123456789-") < 10 || sscanf(text, "%4d-%2d-%2d", &year, &month, &day) != 3 ||
+        text[4] != '-' || text[7] != '-' || text[5] == '-' || text[8] == '-' || text[9] == '-' ||
+        text[6] == '-')
         return false;
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     if (month < 1 || month > 12 || day < 1 || day > lengths[month - 1] + (month == 2 && leap))
@@ -82,9 +83,10 @@ instant_of(const char *text, int64_t *ret_us)
     int64_t days;
     int hours, minutes, seconds, read = 0, zone_hours = 0, zone_minutes = 0;
     char fraction[64] = "", sign = '+';
-    if (!days_of(text, &days) || (text[10] != 'T' && text[10] != 't') || strspn(text + 11, "0123456789:") < 8 ||
-        sscanf(text + 11, "%2d:%2d:%2d%n", &hours, &minutes, &seconds, &read) != 3 || read != 8 || hours > 23 ||
-        minutes > 59 || seconds > 59)
+    if (!days_of(text, &days) || (text[10] != 'T' && text[10] != 't') ||
+        strspn(text + 11, "0123456789:") < 8 ||
+        sscanf(text + 11, "%2d:%2d:%2d%n", &hours, &minutes, &seconds, &read) != 3 || read != 8 ||
+        hours > 23 || minutes > 59 || seconds > 59)
         return false;
     const char *p = text + 19;
     if (*p == '.') {
@@ -96,8 +98,8 @@ instant_of(const char *text, int64_t *ret_us)
         p += 1 + digits;
     }
     if (strcmp(p, "Z") != 0 && strcmp(p, "z") != 0) {
-        if (strlen(p) != 6 || (*p != '+' && *p != '-') || p[3] != ':' || strspn(p + 1, "0123456789") != 2 ||
-            strspn(p + 4, "0123456789") != 2)
+        if (strlen(p) != 6 || (*p != '+' && *p != '-') || p[3] != ':' ||
+            strspn(p + 1, "0123456789") != 2 || strspn(p + 4, "0123456789") != 2)
             return false;
         sign = *p;
         zone_hours = atoi(p + 1);
@@ -108,7 +110,8 @@ instant_of(const char *text, int64_t *ret_us)
     strcat(fraction, "000000");
     fraction[6] = '\0';
     int64_t zone = (sign == '-' ? -1 : 1) * (zone_hours * 3600 + zone_minutes * 60);
-    *ret_us = (days * 86400 + hours * 3600 + minutes * 60 + seconds - zone) * 1000000 + atoi(fraction);
+    *ret_us =
+        (days * 86400 + hours * 3600 + minutes * 60 + seconds - zone) * 1000000 + atoi(fraction);
     return true;
 }
 
@@ -135,14 +138,14 @@ reason_of(const struct field *field, const json_t *tree)
     bool text = json_is_string(tree);
     switch (field->type) {
     case MR_TYPE_STRING:
-        return !text                                                            ? "type"
+        return !text                                                    ? "type"
                : strcmp(field->key, "id") == 0 && characters(tree) > 40 ? "range"
-                                                                                : NULL;
+                                                                        : NULL;
     case MR_TYPE_INT64:
         if (json_is_real(tree))
-            return fabs(json_real_value(tree)) > 9e18                          ? "range"
+            return fabs(json_real_value(tree)) > 9e18                     ? "range"
                    : floor(json_real_value(tree)) < json_real_value(tree) ? "type"
-                                                                               : NULL;
+                                                                          : NULL;
         return json_is_integer(tree) ? NULL : "type";
     case MR_TYPE_DOUBLE:
         return json_is_number(tree) ? NULL : "type";
@@ -153,13 +156,14 @@ reason_of(const struct field *field, const json_t *tree)
     case MR_TYPE_TIMESTAMP:
         if (json_is_real(tree))
             return NULL;
-        return json_is_integer(tree) ? NULL
-               : !text               ? "type"
+        return json_is_integer(tree)                                               ? NULL
+               : !text                                                             ? "type"
                : holds_nul(tree) || !instant_of(json_string_value(tree), &ignored) ? "format"
-                                                                                     : NULL;
+                                                                                   : NULL;
     case MR_TYPE_DATE:
         return !text ? "type"
-               : json_string_length(tree) != 10 || holds_nul(tree) || !days_of(json_string_value(tree), &ignored)
+               : json_string_length(tree) != 10 || holds_nul(tree) ||
+                       !days_of(json_string_value(tree), &ignored)
                    ? "format"
                    : NULL;
     case MR_TYPE_JSON:
@@ -171,14 +175,16 @@ reason_of(const struct field *field, const json_t *tree)
 static bool
 same_decimal(const json_t *tree, const struct mr_value *value)
 {
-    double number = json_is_string(tree) ? strtod(json_string_value(tree), NULL) : json_number_value(tree);
+    double number =
+        json_is_string(tree) ? strtod(json_string_value(tree), NULL) : json_number_value(tree);
     return near(number, (double)value->dec / 100);
 }
 
 static bool
 same_json(const json_t *tree, const struct mr_value *value)
 {
-    json_t *again = json_loadb(value->text.p, value->text.len, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+    json_t *again =
+        json_loadb(value->text.p, value->text.len, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
     bool same = again && json_equal(again, tree);
     json_decref(again);
     return same;
@@ -192,8 +198,10 @@ same_value(const struct field *field, const json_t *tree, const struct mr_value 
     case MR_TYPE_STRING:
         return value->text.len == json_string_length(tree) &&
                memcmp(value->text.p, json_string_value(tree), value->text.len) == 0 &&
-               value->csv_unsafe == (memchr(value->text.p, 1, value->text.len) || memchr(value->text.p, 2, value->text.len) ||
-                                     (value->text.len == 2 && memcmp(value->text.p, "\\N", 2) == 0));
+               value->csv_unsafe ==
+                   (memchr(value->text.p, 1, value->text.len) ||
+                    memchr(value->text.p, 2, value->text.len) ||
+                    (value->text.len == 2 && memcmp(value->text.p, "\\N", 2) == 0));
     case MR_TYPE_INT64:
         return json_is_integer(tree) ? value->i64 == json_integer_value(tree)
                                      : near((double)value->i64, json_real_value(tree));
@@ -232,7 +240,8 @@ expected_reason(const json_t *document, const struct field **ret_field)
         const struct field *field = &fields[i];
         const json_t *tree = find(document, field);
         const char *reason = NULL;
-        if (field->key && field->object && !json_is_object(json_object_get(document, field->object)))
+        if (field->key && field->object &&
+            !json_is_object(json_object_get(document, field->object)))
             continue;
         if (!tree)
             reason = field->required ? "missing" : NULL;
@@ -257,11 +266,13 @@ compare_values(const json_t *document, const char *text, int len)
         const struct mr_value *value = decode_case_value(&c, fields[i].column);
         bool there = tree && !json_is_null(tree);
         T_TRUE_MSG(value->set == there, "%s: %.*s", fields[i].column, len, text);
-        T_TRUE_MSG(!there || same_value(&fields[i], tree, value), "%s: %.*s", fields[i].column, len, text);
+        T_TRUE_MSG(
+            !there || same_value(&fields[i], tree, value), "%s: %.*s", fields[i].column, len, text);
     }
 }
 
-/* Refusals that the tree cannot foretell: exact limits of decimals, times and 64 bits, the clock. */
+/* Refusals that the tree cannot foretell: exact limits of decimals, times and 64 bits, the clock.
+ */
 static bool
 beyond_the_tree(enum mr_reject got)
 {
@@ -286,21 +297,32 @@ compare(const char *text, size_t len)
     } else if (!document) {
         bool known = json_error_code(&problem) == json_error_numeric_overflow ||
                      json_error_code(&problem) == json_error_null_byte_in_key;
-        T_TRUE_MSG(known || grammar, "jansson: %s, decode: %s for %.*s", problem.text, mr_reject_name(got), (int)len, text);
+        T_TRUE_MSG(known || grammar,
+                   "jansson: %s, decode: %s for %.*s",
+                   problem.text,
+                   mr_reject_name(got),
+                   (int)len,
+                   text);
         skipped += known;
         refused += !known;
     } else if (!json_is_object(document)) {
         T_INT_EQ(got, MR_REJECT_malformed);
     } else {
-        T_TRUE_MSG(!grammar, "jansson takes it, decode: %s for %.*s", c.info.message, (int)len, text);
+        T_TRUE_MSG(
+            !grammar, "jansson takes it, decode: %s for %.*s", c.info.message, (int)len, text);
         const char *reason = expected_reason(document, &field);
         if (got == MR_REJECT_NONE) {
-            T_TRUE_MSG(!reason, "%s of %s was expected: %.*s", reason, field->column, (int)len, text);
+            T_TRUE_MSG(
+                !reason, "%s of %s was expected: %.*s", reason, field->column, (int)len, text);
             compare_values(document, text, (int)len);
             taken++;
         } else {
             T_TRUE_MSG((reason && strcmp(reason, mr_reject_name(got)) == 0) || beyond_the_tree(got),
-                       "%s was expected, decode: %s for %.*s", reason ? reason : "nothing", c.info.message, (int)len, text);
+                       "%s was expected, decode: %s for %.*s",
+                       reason ? reason : "nothing",
+                       c.info.message,
+                       (int)len,
+                       text);
             refused++;
         }
     }
@@ -321,6 +343,9 @@ Test(decode_jansson, both_agree_on_whole_and_on_mutated_documents)
         compare(text, len);
     }
     T_TRUE_MSG(taken > DOCUMENTS / 5 && refused > DOCUMENTS / 5 && skipped < DOCUMENTS / 20,
-               "%u taken, %u refused, %u skipped", taken, refused, skipped);
+               "%u taken, %u refused, %u skipped",
+               taken,
+               refused,
+               skipped);
     decode_case_close(&c);
 }

@@ -1,5 +1,5 @@
-/* Every kernel, with and without learned key orders, gives the same answer to every document: values,
- * reasons, messages. */
+/* Every kernel, with and without learned key orders, gives the same answer to every document:
+ * values, reasons, messages. */
 #include "decode_case.h"
 #include "mutate.h"
 #include "test.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define DOCUMENTS 30000
-#define ROOM 8192
+#define ROOM      8192
 
 /* All that a caller can see of one decoded record. */
 static size_t
@@ -19,7 +19,8 @@ describe(const struct decode_case *c, enum mr_reject reject, char *out)
     size_t used = (size_t)snprintf(out, ROOM, "%s|%s|", mr_reject_name(reject), c->info.message);
     if (reject != MR_REJECT_NONE)
         return used;
-    used += (size_t)snprintf(out + used, ROOM - used, "%u|%lld|", c->event.unknown_fields, (long long)c->event.time_us);
+    used += (size_t)snprintf(
+        out + used, ROOM - used, "%u|%lld|", c->event.unknown_fields, (long long)c->event.time_us);
     for (uint32_t i = 0; i < c->layout->column_count; i++) {
         const struct mr_value *value = &c->values[i];
         out[used++] = value->set ? 'v' : '-';
@@ -52,12 +53,14 @@ open_case(struct decode_case *c, const char *kernel, bool templates)
     mri_decoder_use_templates(c->decoder, templates);
 }
 
-/* Documents of few shapes in bursts, so that orders are learned, forgotten, and meet broken ones. */
+/* Documents of few shapes in bursts, so that orders are learned, forgotten, and meet broken ones.
+ */
 static size_t
 next_document(struct mutate_random *random, unsigned i, char *text)
 {
     uint32_t burst = i / 64;
-    uint32_t shape = burst % 5 == 4 ? mutate_below(random, 400) : burst * 31 % 7 + mutate_below(random, 2);
+    uint32_t shape =
+        burst % 5 == 4 ? mutate_below(random, 400) : burst * 31 % 7 + mutate_below(random, 2);
     size_t len = mutate_document(random, shape, text, ROOM / 2);
     return mutate_below(random, 3) == 0 ? mutate_bytes(random, text, len, ROOM / 2) : len;
 }
@@ -80,13 +83,20 @@ compare_with_scalar(const char *kernel, bool templates)
         enum mr_reject b = decode_case_run(&other, text, len);
         size_t wanted_len = describe(&reference, a, wanted), got_len = describe(&other, b, got);
         T_TRUE_MSG(wanted_len == got_len && memcmp(wanted, got, got_len) == 0,
-                   "%s, templates %d, document %u: %.*s\n%.200s\n%.200s", kernel, templates, i, (int)len, text, wanted,
+                   "%s, templates %d, document %u: %.*s\n%.200s\n%.200s",
+                   kernel,
+                   templates,
+                   i,
+                   (int)len,
+                   text,
+                   wanted,
                    got);
         accepted += a == MR_REJECT_NONE;
         learned += templates && b == MR_REJECT_NONE && other.decoder->missed == missed;
     }
     T_TRUE_MSG(accepted > DOCUMENTS / 4 && accepted < DOCUMENTS * 9 / 10, "%u accepted", accepted);
-    T_TRUE_MSG(!templates || learned > accepted / 2, "%u of %u by a learned order", learned, accepted);
+    T_TRUE_MSG(
+        !templates || learned > accepted / 2, "%u of %u by a learned order", learned, accepted);
     decode_case_close(&reference);
     decode_case_close(&other);
 }

@@ -1,4 +1,5 @@
-/* Members: keys in any spelling and order, repeated, absent, null, unknown; objects inside objects. */
+/* Members: keys in any spelling and order, repeated, absent, null, unknown; objects inside objects.
+ */
 #include "decode_case.h"
 #include "test.h"
 
@@ -36,23 +37,29 @@ text_is(const char *column, const char *text)
     return value->set && mr_slice_equal(value->text, mr_slice_of(text));
 }
 
-#define AT "\"at\":0"
+#define AT   "\"at\":0"
 #define HEAD "\"at\":{\"type\":\"integer\",\"x-time\":\"epoch_ms\"}"
 
 static const char nested[] =
     "{\"type\":\"object\",\"required\":[\"at\",\"must\"],\"properties\":{" HEAD ","
-    "\"must\":{\"type\":\"object\",\"required\":[\"a\"],\"properties\":{\"a\":{\"type\":\"string\"},"
-    "\"b\":{\"type\":\"string\"},\"deep\":{\"type\":\"object\",\"required\":[\"z\"],\"properties\":{"
+    "\"must\":{\"type\":\"object\",\"required\":[\"a\"],\"properties\":{\"a\":{\"type\":\"string\"}"
+    ","
+    "\"b\":{\"type\":\"string\"},\"deep\":{\"type\":\"object\",\"required\":[\"z\"],\"properties\":"
+    "{"
     "\"z\":{\"type\":\"integer\"}}}}},"
-    "\"may\":{\"type\":[\"object\",\"null\"],\"required\":[\"a\"],\"properties\":{\"a\":{\"type\":\"string\"},"
+    "\"may\":{\"type\":[\"object\",\"null\"],\"required\":[\"a\"],\"properties\":{\"a\":{\"type\":"
+    "\"string\"},"
     "\"d\":{\"type\":\"string\",\"default\":\"none\"}}},"
-    "\"opt\":{\"type\":[\"string\",\"null\"],\"default\":\"dflt\"},\"n\":{\"type\":\"integer\",\"default\":7}}}";
+    "\"opt\":{\"type\":[\"string\",\"null\"],\"default\":\"dflt\"},\"n\":{\"type\":\"integer\","
+    "\"default\":7}}}";
 
 Test(decode_keys, order_and_white_space_do_not_matter)
 {
     open_case(nested);
-    take("{\"n\":1,\"opt\":\"o\",\"may\":{\"d\":\"d\",\"a\":\"ma\"},\"must\":{\"deep\":{\"z\":3},\"b\":\"b\",\"a\":\"a\"}," AT "}");
-    T_TRUE(text_is("must_a", "a") && text_is("must_b", "b") && text_is("may_a", "ma") && text_is("may_d", "d"));
+    take("{\"n\":1,\"opt\":\"o\",\"may\":{\"d\":\"d\",\"a\":\"ma\"},\"must\":{\"deep\":{\"z\":3},"
+         "\"b\":\"b\",\"a\":\"a\"}," AT "}");
+    T_TRUE(text_is("must_a", "a") && text_is("must_b", "b") && text_is("may_a", "ma") &&
+           text_is("may_d", "d"));
     T_INT_EQ(decode_case_value(&c, "must_deep_z")->i64, 3);
     take("\r\n\t { \"must\" :\n{ \"a\"\t:\r\"a\" , \"deep\" : { \"z\" : 4 } } , " AT " } ");
     T_INT_EQ(decode_case_value(&c, "must_deep_z")->i64, 4);
@@ -81,7 +88,8 @@ Test(decode_keys, what_is_required_and_absent_is_missing)
     refuse("{\"must\":{\"a\":\"\"}}", MR_REJECT_missing, "at: is missing");
     refuse("{" AT "}", MR_REJECT_missing, "must: is missing");
     refuse("{" AT ",\"must\":{}}", MR_REJECT_missing, "must.a: is missing");
-    refuse("{" AT ",\"must\":{\"a\":\"\",\"deep\":{}}}", MR_REJECT_missing, "must.deep.z: is missing");
+    refuse(
+        "{" AT ",\"must\":{\"a\":\"\",\"deep\":{}}}", MR_REJECT_missing, "must.deep.z: is missing");
     refuse("{" AT ",\"must\":{\"a\":\"\"},\"may\":{}}", MR_REJECT_missing, "may.a: is missing");
     refuse("{}", MR_REJECT_missing, "at: is missing");
     decode_case_close(&c);
@@ -105,14 +113,17 @@ Test(decode_keys, of_repeated_keys_the_last_one_wins)
     take("{" AT ",\"opt\":\"1\",\"must\":{\"a\":\"x\",\"a\":\"y\"},\"opt\":\"2\"}");
     T_TRUE(text_is("must_a", "y") && text_is("opt", "2"));
     /* The first does not even have to be right. */
-    take("{" AT ",\"opt\":{\"wrong\":[]},\"n\":\"wrong\",\"must\":{\"a\":\"x\"},\"opt\":\"2\",\"n\":1}");
+    take("{" AT
+         ",\"opt\":{\"wrong\":[]},\"n\":\"wrong\",\"must\":{\"a\":\"x\"},\"opt\":\"2\",\"n\":1}");
     T_TRUE(text_is("opt", "2"));
     /* Nothing of the first object survives. */
     take("{" AT ",\"must\":{\"a\":\"x\",\"b\":\"b\",\"deep\":{\"z\":1}},\"must\":{\"a\":\"y\"}}");
     T_TRUE(text_is("must_a", "y") && !decode_case_value(&c, "must_b")->set);
     T_TRUE(!decode_case_value(&c, "must_deep_z")->set);
     refuse("{" AT ",\"must\":{\"a\":\"x\"},\"must\":{}}", MR_REJECT_missing, "must.a: is missing");
-    refuse("{" AT ",\"must\":{\"a\":\"x\"},\"must\":null}", MR_REJECT_type, "must: null is not allowed");
+    refuse("{" AT ",\"must\":{\"a\":\"x\"},\"must\":null}",
+           MR_REJECT_type,
+           "must: null is not allowed");
     take("{" AT ",\"must\":null,\"must\":{\"a\":\"z\"},\"may\":{\"a\":\"q\"},\"may\":null}");
     T_TRUE(text_is("must_a", "z") && !decode_case_value(&c, "may_a")->set);
     decode_case_close(&c);
@@ -134,7 +145,8 @@ Test(decode_keys, a_key_with_escapes_is_the_same_key)
 Test(decode_keys, unknown_members_are_counted_at_described_levels)
 {
     open_case(nested);
-    take("{" AT ",\"must\":{\"a\":\"\",\"x\":1,\"deep\":{\"z\":1,\"y\":[]}},\"u\":{\"v\":{\"w\":1}},\"\":0}");
+    take("{" AT ",\"must\":{\"a\":\"\",\"x\":1,\"deep\":{\"z\":1,\"y\":[]}},\"u\":{\"v\":{\"w\":1}}"
+         ",\"\":0}");
     T_INT_EQ(c.event.unknown_fields, 4);
     take("{" AT ",\"must\":{\"a\":\"\"}}");
     T_INT_EQ(c.event.unknown_fields, 0);
@@ -146,20 +158,30 @@ Test(decode_keys, keys_that_share_length_and_beginning_are_told_apart)
     open_case("{\"type\":\"object\",\"required\":[\"at\"],\"properties\":{" HEAD ","
               "\"measure_one\":{\"type\":\"integer\"},\"measure_two\":{\"type\":\"integer\"},"
               "\"measure_six\":{\"type\":\"integer\"},\"measure_\":{\"type\":\"integer\"},"
-              "\"measure\":{\"type\":\"integer\"},\"a\":{\"type\":\"integer\"},\"aa\":{\"type\":\"integer\"},"
+              "\"measure\":{\"type\":\"integer\"},\"a\":{\"type\":\"integer\"},\"aa\":{\"type\":"
+              "\"integer\"},"
               "\"a_name_of_more_than_thirty_two_bytes_1\":{\"type\":\"integer\"},"
               "\"a_name_of_more_than_thirty_two_bytes_2\":{\"type\":\"integer\"},"
               "\"a_name_of_m0re_than_thirty_two_bytes_2\":{\"type\":\"integer\"}}}");
-    take("{" AT ",\"measure_two\":2,\"measure_one\":1,\"measure_six\":6,\"measure_\":8,\"measure\":7,\"aa\":22,"
+    take("{" AT ",\"measure_two\":2,\"measure_one\":1,\"measure_six\":6,\"measure_\":8,\"measure\":"
+         "7,\"aa\":22,"
          "\"a\":11,\"measure_ten\":10,\"a_name_of_more_than_thirty_two_bytes_2\":102,"
-         "\"a_name_of_m0re_than_thirty_two_bytes_2\":104,\"a_name_of_more_than_thirty_two_bytes_1\":101,"
+         "\"a_name_of_m0re_than_thirty_two_bytes_2\":104,\"a_name_of_more_than_thirty_two_bytes_"
+         "1\":101,"
          "\"a_name_of_more_than_thirty_two_bytes_3\":103}");
     static const struct {
         const char *column;
         int64_t i64;
-    } cases[] = {{"measure_one", 1}, {"measure_two", 2}, {"measure_six", 6}, {"measure_", 8}, {"measure", 7},
-                 {"a", 11}, {"aa", 22}, {"a_name_of_more_than_thirty_two_bytes_1", 101},
-                 {"a_name_of_more_than_thirty_two_bytes_2", 102}, {"a_name_of_m0re_than_thirty_two_bytes_2", 104}};
+    } cases[] = {{"measure_one", 1},
+                 {"measure_two", 2},
+                 {"measure_six", 6},
+                 {"measure_", 8},
+                 {"measure", 7},
+                 {"a", 11},
+                 {"aa", 22},
+                 {"a_name_of_more_than_thirty_two_bytes_1", 101},
+                 {"a_name_of_more_than_thirty_two_bytes_2", 102},
+                 {"a_name_of_m0re_than_thirty_two_bytes_2", 104}};
     for (size_t i = 0; i < MR_ARRAY_LEN(cases); i++)
         T_INT_EQ(decode_case_value(&c, cases[i].column)->i64, cases[i].i64);
     T_INT_EQ(c.event.unknown_fields, 2);
@@ -170,15 +192,20 @@ Test(decode_keys, four_hundred_fields_find_their_keys)
 {
     static char schema[65536], text[65536];
     size_t used = 0;
-    used += (size_t)snprintf(schema, sizeof schema, "{\"type\":\"object\",\"required\":[\"at\"],\"properties\":{" HEAD);
+    used += (size_t)snprintf(
+        schema, sizeof schema, "{\"type\":\"object\",\"required\":[\"at\"],\"properties\":{" HEAD);
     for (int i = 0; i < 400; i++)
-        used += (size_t)snprintf(schema + used, sizeof schema - used, ",\"%s%d\":{\"type\":\"integer\"}",
-                                 i % 2 ? "f" : "field_number_", i);
+        used += (size_t)snprintf(schema + used,
+                                 sizeof schema - used,
+                                 ",\"%s%d\":{\"type\":\"integer\"}",
+                                 i % 2 ? "f" : "field_number_",
+                                 i);
     snprintf(schema + used, sizeof schema - used, "}}");
     open_case(schema);
     used = (size_t)snprintf(text, sizeof text, "{" AT);
     for (int i = 399; i >= 0; i--)
-        used += (size_t)snprintf(text + used, sizeof text - used, ",\"%s%d\":%d", i % 2 ? "f" : "field_number_", i, i);
+        used += (size_t)snprintf(
+            text + used, sizeof text - used, ",\"%s%d\":%d", i % 2 ? "f" : "field_number_", i, i);
     snprintf(text + used, sizeof text - used, "}");
     take(text);
     T_INT_EQ(c.event.unknown_fields, 0);
@@ -207,7 +234,8 @@ Test(decode_keys, an_object_can_have_a_column_of_its_own)
 Test(decode_keys, an_oversize_record_is_refused_unread)
 {
     open_case(nested);
-    c.record = (struct mr_record){.value = "{", .value_len = 1, .value_total = 5000000, .oversize = true};
+    c.record =
+        (struct mr_record){.value = "{", .value_len = 1, .value_total = 5000000, .oversize = true};
     T_INT_EQ(mr_decode(c.decoder, &c.record, c.now_us, &c.event, &c.info), MR_REJECT_oversize);
     T_STR_EQ(c.info.message, "5000000 bytes, event.max_bytes is less");
     decode_case_close(&c);

@@ -18,8 +18,8 @@ static const char schema[] =
 
 #define AT "\"at\":\"2026-02-02T10:00:00Z\""
 
-/* Where a value can stand: beside the described fields, in a described object, in a JSON column, deep
- * inside something unknown; first, in the middle, last. */
+/* Where a value can stand: beside the described fields, in a described object, in a JSON column,
+ * deep inside something unknown; first, in the middle, last. */
 static const struct {
     const char *before, *after;
 } places[] = {
@@ -66,9 +66,15 @@ expect(const struct json_value_case *values, size_t count, enum mr_reject reason
         mri_decoder_use_kernel(c.decoder, kernel);
         for (size_t i = 0; i < count * MR_ARRAY_LEN(places); i++) {
             enum mr_reject got = run_in_place(i / count, &values[i % count]);
-            T_TRUE_MSG(got == reason, "%s: %s<%.*s>%s: %s %s", kernels[k], places[i / count].before,
-                       (int)values[i % count].len, values[i % count].bytes, places[i / count].after,
-                       mr_reject_name(got), c.info.message);
+            T_TRUE_MSG(got == reason,
+                       "%s: %s<%.*s>%s: %s %s",
+                       kernels[k],
+                       places[i / count].before,
+                       (int)values[i % count].len,
+                       values[i % count].bytes,
+                       places[i / count].after,
+                       mr_reject_name(got),
+                       c.info.message);
         }
     }
     decode_case_close(&c);
@@ -104,13 +110,20 @@ Test(decode_scan, the_message_says_where_and_what)
         {" \n\t ", "byte 4: the record is empty", MR_REJECT_malformed},
         {"[]", "byte 0: the document is not an object, found \"[]\"", MR_REJECT_malformed},
         {"null", "byte 0: the document is not an object, found \"null\"", MR_REJECT_malformed},
-        {"order,1,2", "byte 0: the document is not an object, found \"order,1,\"", MR_REJECT_malformed},
-        {"\xEF\xBB\xBF{}", "byte 0: a byte order mark is not allowed, found \"\\xEF\\xBB\\xBF{}\"",
+        {"order,1,2",
+         "byte 0: the document is not an object, found \"order,1,\"",
          MR_REJECT_malformed},
-        {"{", "byte 0: the document does not end with its closing brace, found \"{\"", MR_REJECT_malformed},
-        {"{\"a\":1", "byte 5: the document does not end with its closing brace, found \"1\"",
+        {"\xEF\xBB\xBF{}",
+         "byte 0: a byte order mark is not allowed, found \"\\xEF\\xBB\\xBF{}\"",
          MR_REJECT_malformed},
-        {"{\"a\":1} x", "byte 8: the document does not end with its closing brace, found \"x\"",
+        {"{",
+         "byte 0: the document does not end with its closing brace, found \"{\"",
+         MR_REJECT_malformed},
+        {"{\"a\":1",
+         "byte 5: the document does not end with its closing brace, found \"1\"",
+         MR_REJECT_malformed},
+        {"{\"a\":1} x",
+         "byte 8: the document does not end with its closing brace, found \"x\"",
          MR_REJECT_malformed},
         {"{\"a\":1}}", "byte 7: bytes follow the document, found \"}\"", MR_REJECT_malformed},
         {"{} {}", "byte 2: bytes follow the document, found \" {}\"", MR_REJECT_malformed},
@@ -122,21 +135,32 @@ Test(decode_scan, the_message_says_where_and_what)
         {"{\"a\" 1}", "byte 5: a colon was expected, found \"1}\"", MR_REJECT_malformed},
         {"{a:1}", "byte 1: a key was expected, found \"a:1}\"", MR_REJECT_malformed},
         {"{\"a\":1,}", "byte 7: a key was expected, found \"}\"", MR_REJECT_malformed},
-        {"{\"a\":1 \"b\":2}", "byte 7: a comma or the end of the object was expected, found \"\\\"b\\\":2}\"",
+        {"{\"a\":1 \"b\":2}",
+         "byte 7: a comma or the end of the object was expected, found \"\\\"b\\\":2}\"",
          MR_REJECT_malformed},
-        {"{\"a\":[1 2]}", "byte 8: a comma or the end of the array was expected, found \"2]}\"",
+        {"{\"a\":[1 2]}",
+         "byte 8: a comma or the end of the array was expected, found \"2]}\"",
          MR_REJECT_malformed},
         {"{\"a\":NaN}", "byte 5: a value was expected, found \"NaN}\"", MR_REJECT_malformed},
         {"{\"a\":-}", "byte 6: a digit was expected, found \"}\"", MR_REJECT_malformed},
-        {"{\"a\":1.}", "byte 7: a digit was expected after the point, found \"}\"", MR_REJECT_malformed},
-        {"{\"a\":1e}", "byte 7: a digit was expected in the exponent, found \"}\"", MR_REJECT_malformed},
+        {"{\"a\":1.}",
+         "byte 7: a digit was expected after the point, found \"}\"",
+         MR_REJECT_malformed},
+        {"{\"a\":1e}",
+         "byte 7: a digit was expected in the exponent, found \"}\"",
+         MR_REJECT_malformed},
         {"{\"a\":\"\\q\"}", "byte 6: an unknown escape, found \"\\\\q\\\"}\"", MR_REJECT_malformed},
-        {"{\"a\":\"\\u12G4\"}", "byte 6: four hexadecimal digits were expected after \\u, found "
-                                "\"\\\\u12G4\\\"}\"", MR_REJECT_malformed},
-        {"{\"a\":\"\x01\"}", "byte 6: a control character in a string, found \"\\x01\\\"}\"",
+        {"{\"a\":\"\\u12G4\"}",
+         "byte 6: four hexadecimal digits were expected after \\u, found "
+         "\"\\\\u12G4\\\"}\"",
+         MR_REJECT_malformed},
+        {"{\"a\":\"\x01\"}",
+         "byte 6: a control character in a string, found \"\\x01\\\"}\"",
          MR_REJECT_malformed},
         {"{\"a\":\"x\xFF\"}", "byte 7: invalid UTF-8, found \"\\xFF\\\"}\"", MR_REJECT_utf8},
-        {"{\"a\":\"\\ud800\"}", "byte 6: a lone surrogate, found \"\\\\ud800\\\"}\"", MR_REJECT_utf8},
+        {"{\"a\":\"\\ud800\"}",
+         "byte 6: a lone surrogate, found \"\\\\ud800\\\"}\"",
+         MR_REJECT_utf8},
     };
     open_case();
     for (size_t i = 0; i < MR_ARRAY_LEN(cases); i++) {
@@ -170,10 +194,14 @@ Test(decode_scan, depth_is_counted_from_the_document)
         size_t step = form == 2 ? 2 : 1; /* levels that one repetition adds */
         for (size_t n = 1; n <= 1000; n = n < 100 ? n + 1 : n + 300) {
             size_t len = nested(value, forms[form][0], forms[form][1], n);
-            int used = snprintf(text, sizeof text, "{" AT ",\"%s\":%.*s}", fields[n % 2], (int)len, value);
+            int used =
+                snprintf(text, sizeof text, "{" AT ",\"%s\":%.*s}", fields[n % 2], (int)len, value);
             enum mr_reject wanted = 1 + n * step <= 64 ? MR_REJECT_NONE : MR_REJECT_depth;
-            T_TRUE_MSG(decode_case_run(&c, text, (size_t)used) == wanted, "%s x %zu: %s", forms[form][0],
-                       n, c.info.message);
+            T_TRUE_MSG(decode_case_run(&c, text, (size_t)used) == wanted,
+                       "%s x %zu: %s",
+                       forms[form][0],
+                       n,
+                       c.info.message);
         }
     }
     decode_case_close(&c);
@@ -189,8 +217,10 @@ Test(decode_scan, the_document_and_described_objects_count_as_levels)
         decode_case_text(&c, schema);
         T_INT_EQ(decode_case_compile(&c), MR_OK);
         T_INT_EQ(decode_case_run(&c, flat, strlen(flat)), MR_REJECT_NONE);
-        T_INT_EQ(decode_case_run(&c, object, strlen(object)), depth >= 2 ? MR_REJECT_NONE : MR_REJECT_depth);
-        T_INT_EQ(decode_case_run(&c, array, strlen(array)), depth >= 3 ? MR_REJECT_NONE : MR_REJECT_depth);
+        T_INT_EQ(decode_case_run(&c, object, strlen(object)),
+                 depth >= 2 ? MR_REJECT_NONE : MR_REJECT_depth);
+        T_INT_EQ(decode_case_run(&c, array, strlen(array)),
+                 depth >= 3 ? MR_REJECT_NONE : MR_REJECT_depth);
         decode_case_close(&c);
     }
 }
@@ -198,14 +228,19 @@ Test(decode_scan, the_document_and_described_objects_count_as_levels)
 Test(decode_scan, no_beginning_of_a_document_is_a_document)
 {
     static const char text[] =
-        " { " AT " ,\"note\":\"a\\u00e9\\ud83d\\ude9a\xF0\x9F\x9A\x9A\\n\",\"j\":[1,-2.5e+3,{\"k\":null}],"
-        "\"o\":{\"n\":12,\"x\":[true,false]},\"long key that nobody asked for\":{\"a\":{\"b\":\"}\"}}}";
+        " { " AT
+        " ,\"note\":\"a\\u00e9\\ud83d\\ude9a\xF0\x9F\x9A\x9A\\n\",\"j\":[1,-2.5e+3,{\"k\":null}],"
+        "\"o\":{\"n\":12,\"x\":[true,false]},\"long key that nobody asked "
+        "for\":{\"a\":{\"b\":\"}\"}}}";
     size_t len = strlen(text);
     open_case();
     T_INT_EQ(decode_case_run(&c, text, len), MR_REJECT_NONE);
     for (size_t cut = 0; cut < len; cut++) {
         enum mr_reject got = decode_case_run(&c, text, cut);
-        T_TRUE_MSG(got == MR_REJECT_malformed, "the first %zu bytes: %s %s", cut, mr_reject_name(got),
+        T_TRUE_MSG(got == MR_REJECT_malformed,
+                   "the first %zu bytes: %s %s",
+                   cut,
+                   mr_reject_name(got),
                    c.info.message);
     }
     decode_case_close(&c);
@@ -216,9 +251,13 @@ Test(decode_scan, the_end_of_a_record_may_fall_on_any_byte_of_a_wide_load)
     char text[256];
     open_case();
     for (size_t fill = 0; fill < 100; fill++) {
-        int used = snprintf(text, sizeof text, "{" AT ",\"note\":\"%.*s\"}", (int)fill,
-                            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-                            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+        int used = snprintf(
+            text,
+            sizeof text,
+            "{" AT ",\"note\":\"%.*s\"}",
+            (int)fill,
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
         T_INT_EQ(decode_case_run(&c, text, (size_t)used), MR_REJECT_NONE);
         T_INT_EQ(decode_case_value(&c, "note")->text.len, fill);
         memcpy(text + used - 2, "}}", 2); /* no closing quote: the next record's must not serve */

@@ -1,4 +1,5 @@
-/* The compiler of schemas: what it makes of each type, and that it refuses all that it cannot keep. */
+/* The compiler of schemas: what it makes of each type, and that it refuses all that it cannot keep.
+ */
 #include "decode_case.h"
 #include "test.h"
 
@@ -14,8 +15,11 @@ static enum mr_rc
 compile_field(const char *field, const char *rest)
 {
     char schema[4096];
-    snprintf(schema, sizeof schema,
-             "{\"type\":\"object\",\"required\":[\"at\"],\"properties\":{" AT ",\"x\":%s}%s}", field, rest);
+    snprintf(schema,
+             sizeof schema,
+             "{\"type\":\"object\",\"required\":[\"at\"],\"properties\":{" AT ",\"x\":%s}%s}",
+             field,
+             rest);
     decode_case_init(&c);
     decode_case_text(&c, schema);
     return decode_case_compile(&c);
@@ -39,7 +43,12 @@ Test(decode_schema, each_type_has_its_column)
         {"{\"type\":\"string\",\"format\":\"uuid\"}", MR_TYPE_STRING, true, 65533, 0, 0},
         {"{\"type\":\"string\",\"format\":\"date\"}", MR_TYPE_DATE, true, 0, 0, 0},
         {"{\"type\":\"string\",\"format\":\"date-time\"}", MR_TYPE_TIMESTAMP, true, 0, 0, 0},
-        {"{\"type\":[\"integer\",\"string\"],\"format\":\"date-time\"}", MR_TYPE_TIMESTAMP, true, 0, 0, 0},
+        {"{\"type\":[\"integer\",\"string\"],\"format\":\"date-time\"}",
+         MR_TYPE_TIMESTAMP,
+         true,
+         0,
+         0,
+         0},
         {"{\"type\":\"integer\"}", MR_TYPE_INT64, true, 0, 0, 0},
         {"{\"type\":[\"string\",\"integer\",\"null\"]}", MR_TYPE_INT64, true, 0, 0, 0},
         {"{\"type\":\"integer\",\"x-time\":\"epoch_ms\"}", MR_TYPE_TIMESTAMP, true, 0, 0, 0},
@@ -54,12 +63,16 @@ Test(decode_schema, each_type_has_its_column)
         {"{\"type\":\"array\",\"additionalProperties\":true}", MR_TYPE_JSON, true, 0, 0, 0},
     };
     for (size_t i = 0; i < MR_ARRAY_LEN(cases); i++) {
-        T_TRUE_MSG(compile_field(cases[i].field, "") == MR_OK, "%s: %s", cases[i].field,
+        T_TRUE_MSG(compile_field(cases[i].field, "") == MR_OK,
+                   "%s: %s",
+                   cases[i].field,
                    decode_case_mistakes(&c));
         const struct mr_column *column = &c.layout->columns[1];
         T_STR_EQ(column->name, "x");
         T_STR_EQ(column->path, "x");
-        T_TRUE_MSG(column->type == cases[i].type && column->nullable == cases[i].nullable, "%s", cases[i].field);
+        T_TRUE_MSG(column->type == cases[i].type && column->nullable == cases[i].nullable,
+                   "%s",
+                   cases[i].field);
         T_INT_EQ(column->max_bytes, cases[i].max_bytes);
         T_TRUE(column->precision == cases[i].precision && column->scale == cases[i].scale);
         decode_case_close(&c);
@@ -71,56 +84,104 @@ Test(decode_schema, what_cannot_be_kept_is_refused_with_its_place)
     static const struct {
         const char *field, *mistake; /* after "event.schema: FILE #" */
     } cases[] = {
-        {"{\"type\":\"string\",\"pattern\":\"^a\"}", "/properties/x: keyword \"pattern\" is not supported"},
-        {"{\"type\":\"integer\",\"multipleOf\":2}", "/properties/x: keyword \"multipleOf\" is not supported"},
-        {"{\"type\":\"array\",\"items\":{\"type\":\"string\"}}", "/properties/x: keyword \"items\" is not supported"},
-        {"{\"type\":\"string\",\"x-colour\":1}", "/properties/x: keyword \"x-colour\" is not supported"},
-        {"{\"anyOf\":[{\"type\":\"string\"}],\"type\":\"string\"}", "/properties/x: keyword \"anyOf\" is not supported"},
+        {"{\"type\":\"string\",\"pattern\":\"^a\"}",
+         "/properties/x: keyword \"pattern\" is not supported"},
+        {"{\"type\":\"integer\",\"multipleOf\":2}",
+         "/properties/x: keyword \"multipleOf\" is not supported"},
+        {"{\"type\":\"array\",\"items\":{\"type\":\"string\"}}",
+         "/properties/x: keyword \"items\" is not supported"},
+        {"{\"type\":\"string\",\"x-colour\":1}",
+         "/properties/x: keyword \"x-colour\" is not supported"},
+        {"{\"anyOf\":[{\"type\":\"string\"}],\"type\":\"string\"}",
+         "/properties/x: keyword \"anyOf\" is not supported"},
         {"{}", "/properties/x: type is missing"},
         {"true", "/properties/x: a schema must be an object"},
-        {"{\"type\":\"text\"}", "/properties/x: type must be string, integer, number, boolean, object, array or a list of these and null"},
-        {"{\"type\":[]}", "/properties/x: type must be string, integer, number, boolean, object, array or a list of these and null"},
-        {"{\"type\":[\"string\",3]}", "/properties/x: type must be string, integer, number, boolean, object, array or a list of these and null"},
+        {"{\"type\":\"text\"}",
+         "/properties/x: type must be string, integer, number, boolean, object, array or a list of "
+         "these and null"},
+        {"{\"type\":[]}",
+         "/properties/x: type must be string, integer, number, boolean, object, array or a list of "
+         "these and null"},
+        {"{\"type\":[\"string\",3]}",
+         "/properties/x: type must be string, integer, number, boolean, object, array or a list of "
+         "these and null"},
         {"{\"type\":\"null\"}", "/properties/x: this combination of types has no column type"},
-        {"{\"type\":[\"string\",\"number\"]}", "/properties/x: this combination of types has no column type"},
-        {"{\"type\":[\"string\",\"boolean\"]}", "/properties/x: this combination of types has no column type"},
-        {"{\"type\":[\"string\",\"object\"]}", "/properties/x: this combination of types has no column type"},
-        {"{\"type\":\"string\",\"format\":\"email\"}", "/properties/x: format must be date-time, date or uuid, and belongs to a string"},
-        {"{\"type\":[\"string\",\"integer\"],\"format\":\"date\"}", "/properties/x: format must be date-time, date or uuid, and belongs to a string"},
-        {"{\"type\":\"integer\",\"format\":\"date\"}", "/properties/x: keyword \"format\" does not apply to this type"},
-        {"{\"type\":\"integer\",\"maxLength\":3}", "/properties/x: keyword \"maxLength\" does not apply to this type"},
-        {"{\"type\":\"string\",\"minimum\":3}", "/properties/x: keyword \"minimum\" does not apply to this type"},
-        {"{\"type\":\"object\",\"required\":[\"a\"]}", "/properties/x: keyword \"required\" does not apply to this type"},
-        {"{\"type\":\"string\",\"properties\":{}}", "/properties/x: keyword \"properties\" does not apply to this type"},
-        {"{\"type\":\"string\",\"x-time\":\"epoch_ms\"}", "/properties/x: keyword \"x-time\" does not apply to this type"},
-        {"{\"type\":\"integer\",\"x-time\":\"epoch_s\"}", "/properties/x: x-time must be \"epoch_ms\""},
-        {"{\"type\":\"boolean\",\"x-decimal\":[3,1]}", "/properties/x: keyword \"x-decimal\" does not apply to this type"},
-        {"{\"type\":\"string\",\"x-decimal\":[39,2]}", "/properties/x: x-decimal must be [precision, scale] with 1 <= precision <= 38 and 0 <= scale <= precision"},
-        {"{\"type\":\"string\",\"x-decimal\":[2,3]}", "/properties/x: x-decimal must be [precision, scale] with 1 <= precision <= 38 and 0 <= scale <= precision"},
-        {"{\"type\":\"string\",\"x-decimal\":\"18,2\"}", "/properties/x: x-decimal must be [precision, scale] with 1 <= precision <= 38 and 0 <= scale <= precision"},
+        {"{\"type\":[\"string\",\"number\"]}",
+         "/properties/x: this combination of types has no column type"},
+        {"{\"type\":[\"string\",\"boolean\"]}",
+         "/properties/x: this combination of types has no column type"},
+        {"{\"type\":[\"string\",\"object\"]}",
+         "/properties/x: this combination of types has no column type"},
+        {"{\"type\":\"string\",\"format\":\"email\"}",
+         "/properties/x: format must be date-time, date or uuid, and belongs to a string"},
+        {"{\"type\":[\"string\",\"integer\"],\"format\":\"date\"}",
+         "/properties/x: format must be date-time, date or uuid, and belongs to a string"},
+        {"{\"type\":\"integer\",\"format\":\"date\"}",
+         "/properties/x: keyword \"format\" does not apply to this type"},
+        {"{\"type\":\"integer\",\"maxLength\":3}",
+         "/properties/x: keyword \"maxLength\" does not apply to this type"},
+        {"{\"type\":\"string\",\"minimum\":3}",
+         "/properties/x: keyword \"minimum\" does not apply to this type"},
+        {"{\"type\":\"object\",\"required\":[\"a\"]}",
+         "/properties/x: keyword \"required\" does not apply to this type"},
+        {"{\"type\":\"string\",\"properties\":{}}",
+         "/properties/x: keyword \"properties\" does not apply to this type"},
+        {"{\"type\":\"string\",\"x-time\":\"epoch_ms\"}",
+         "/properties/x: keyword \"x-time\" does not apply to this type"},
+        {"{\"type\":\"integer\",\"x-time\":\"epoch_s\"}",
+         "/properties/x: x-time must be \"epoch_ms\""},
+        {"{\"type\":\"boolean\",\"x-decimal\":[3,1]}",
+         "/properties/x: keyword \"x-decimal\" does not apply to this type"},
+        {"{\"type\":\"string\",\"x-decimal\":[39,2]}",
+         "/properties/x: x-decimal must be [precision, scale] with 1 <= precision <= 38 and 0 <= "
+         "scale <= precision"},
+        {"{\"type\":\"string\",\"x-decimal\":[2,3]}",
+         "/properties/x: x-decimal must be [precision, scale] with 1 <= precision <= 38 and 0 <= "
+         "scale <= precision"},
+        {"{\"type\":\"string\",\"x-decimal\":\"18,2\"}",
+         "/properties/x: x-decimal must be [precision, scale] with 1 <= precision <= 38 and 0 <= "
+         "scale <= precision"},
         {"{\"type\":\"string\",\"maxLength\":0}", "/properties/x: maxLength must be 1 to 1048576"},
-        {"{\"type\":\"string\",\"maxLength\":1048577}", "/properties/x: maxLength must be 1 to 1048576"},
+        {"{\"type\":\"string\",\"maxLength\":1048577}",
+         "/properties/x: maxLength must be 1 to 1048576"},
         {"{\"type\":\"string\",\"minLength\":-1}", "/properties/x: minLength must be 0 to 1048576"},
-        {"{\"type\":\"string\",\"enum\":[]}", "/properties/x: enum must be an array of at least one string"},
+        {"{\"type\":\"string\",\"enum\":[]}",
+         "/properties/x: enum must be an array of at least one string"},
         {"{\"type\":\"string\",\"enum\":[1]}", "/properties/x: enum may hold strings only"},
-        {"{\"type\":\"integer\",\"const\":\"1\"}", "/properties/x: const must be a string or an integer, as type says"},
-        {"{\"type\":\"integer\",\"minimum\":1.5}", "/properties/x: a bound of an integer must be a 64-bit integer"},
-        {"{\"type\":\"integer\",\"minimum\":\"1\"}", "/properties/x: a bound must be a number of at most fifteen digits"},
-        {"{\"type\":\"string\",\"x-decimal\":[4,2],\"minimum\":0.001}", "/properties/x: the bound 0.001 does not fit DECIMAL(4,2)"},
+        {"{\"type\":\"integer\",\"const\":\"1\"}",
+         "/properties/x: const must be a string or an integer, as type says"},
+        {"{\"type\":\"integer\",\"minimum\":1.5}",
+         "/properties/x: a bound of an integer must be a 64-bit integer"},
+        {"{\"type\":\"integer\",\"minimum\":\"1\"}",
+         "/properties/x: a bound must be a number of at most fifteen digits"},
+        {"{\"type\":\"string\",\"x-decimal\":[4,2],\"minimum\":0.001}",
+         "/properties/x: the bound 0.001 does not fit DECIMAL(4,2)"},
         {"{\"type\":\"string\",\"default\":7}", "/properties/x: default: x: 7 is not a string"},
-        {"{\"type\":\"string\",\"maxLength\":2,\"default\":\"abc\"}", "/properties/x: default: x: 3 characters, maxLength is 2"},
-        {"{\"type\":\"string\",\"default\":null}", "/properties/x: default: x: null is not a string"},
-        {"{\"type\":\"object\",\"default\":{}}", "/properties/x: keyword \"default\" does not apply to this type"},
-        {"{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}", "/properties/x: additionalProperties may only be true: what the schema does not name is counted, never rejected"},
-        {"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}},\"required\":[\"b\"]}", "/properties/x: required names \"b\", which properties does not describe"},
-        {"{\"type\":\"object\",\"properties\":{},\"required\":\"b\"}", "/properties/x: required must be an array of names"},
-        {"{\"type\":\"object\",\"properties\":{\"a.b\":{\"type\":\"string\"}}}", "/properties/x/properties/a.b: a property's name must have 1 to 128 bytes and no dot"},
-        {"{\"type\":\"object\",\"properties\":{\"~a/b\":{\"type\":\"string\",\"pattern\":\"\"}}}", "/properties/x/properties/~0a~1b: keyword \"pattern\" is not supported"},
+        {"{\"type\":\"string\",\"maxLength\":2,\"default\":\"abc\"}",
+         "/properties/x: default: x: 3 characters, maxLength is 2"},
+        {"{\"type\":\"string\",\"default\":null}",
+         "/properties/x: default: x: null is not a string"},
+        {"{\"type\":\"object\",\"default\":{}}",
+         "/properties/x: keyword \"default\" does not apply to this type"},
+        {"{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}",
+         "/properties/x: additionalProperties may only be true: what the schema does not name is "
+         "counted, never rejected"},
+        {"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}},\"required\":[\"b\"]}",
+         "/properties/x: required names \"b\", which properties does not describe"},
+        {"{\"type\":\"object\",\"properties\":{},\"required\":\"b\"}",
+         "/properties/x: required must be an array of names"},
+        {"{\"type\":\"object\",\"properties\":{\"a.b\":{\"type\":\"string\"}}}",
+         "/properties/x/properties/a.b: a property's name must have 1 to 128 bytes and no dot"},
+        {"{\"type\":\"object\",\"properties\":{\"~a/b\":{\"type\":\"string\",\"pattern\":\"\"}}}",
+         "/properties/x/properties/~0a~1b: keyword \"pattern\" is not supported"},
         {"{\"type\":\"string\",\"x-column\":1}", "/properties/x: x-column must be a string"},
         {"{\"$ref\":\"other.json\"}", "/properties/x: $ref must be \"#/$defs/NAME\""},
-        {"{\"$ref\":\"#/$defs/none\"}", "/properties/x: $ref to \"#/$defs/none\", which is not there"},
-        {"{\"$ref\":\"#/$defs/none\",\"maxLength\":3}", "/properties/x: keyword \"maxLength\" beside $ref is not supported"},
-        {"{\"$schema\":\"http://json-schema.org/draft-07/schema#\",\"type\":\"string\"}", "/properties/x: $schema must be draft 2020-12"},
+        {"{\"$ref\":\"#/$defs/none\"}",
+         "/properties/x: $ref to \"#/$defs/none\", which is not there"},
+        {"{\"$ref\":\"#/$defs/none\",\"maxLength\":3}",
+         "/properties/x: keyword \"maxLength\" beside $ref is not supported"},
+        {"{\"$schema\":\"http://json-schema.org/draft-07/schema#\",\"type\":\"string\"}",
+         "/properties/x: $schema must be draft 2020-12"},
     };
     for (size_t i = 0; i < MR_ARRAY_LEN(cases); i++) {
         char wanted[1024];
@@ -134,7 +195,9 @@ Test(decode_schema, what_cannot_be_kept_is_refused_with_its_place)
 
 Test(decode_schema, all_mistakes_are_told_at_once)
 {
-    T_INT_EQ(compile_field("{\"type\":\"string\",\"pattern\":\"\",\"contains\":1,\"maxLength\":0}", ",\"oneOf\":[]"), MR_SCHEMA);
+    T_INT_EQ(compile_field("{\"type\":\"string\",\"pattern\":\"\",\"contains\":1,\"maxLength\":0}",
+                           ",\"oneOf\":[]"),
+             MR_SCHEMA);
     T_INT_EQ(c.mistakes.count, 4);
     decode_case_close(&c);
 }
@@ -142,38 +205,48 @@ Test(decode_schema, all_mistakes_are_told_at_once)
 Test(decode_schema, the_number_of_properties_has_a_limit)
 {
     static char schema[65536];
-    size_t used = (size_t)snprintf(schema, sizeof schema, "{\"type\":\"object\",\"properties\":{" AT);
+    size_t used =
+        (size_t)snprintf(schema, sizeof schema, "{\"type\":\"object\",\"properties\":{" AT);
     for (int i = 0; i < 1030; i++)
-        used += (size_t)snprintf(schema + used, sizeof schema - used, ",\"p%d\":{\"type\":\"integer\"}", i);
+        used += (size_t)snprintf(
+            schema + used, sizeof schema - used, ",\"p%d\":{\"type\":\"integer\"}", i);
     snprintf(schema + used, sizeof schema - used, "}}");
     decode_case_init(&c);
     decode_case_text(&c, schema);
     T_INT_EQ(decode_case_compile(&c), MR_SCHEMA);
-    T_TRUE(strstr(decode_case_mistakes(&c), "#/properties/p1022: more properties than 1024") != NULL);
+    T_TRUE(strstr(decode_case_mistakes(&c), "#/properties/p1022: more properties than 1024") !=
+           NULL);
     T_INT_EQ(c.mistakes.count, 1);
     decode_case_close(&c);
 }
 
 Test(decode_schema, annotations_are_allowed)
 {
-    T_TRUE_MSG(compile_field("{\"type\":\"string\",\"title\":\"t\",\"description\":\"d\",\"$comment\":\"c\","
-                             "\"examples\":[1],\"deprecated\":true,\"readOnly\":true,\"writeOnly\":false}",
-                             ",\"$id\":\"x\",\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","
-                             "\"additionalProperties\":true,\"title\":\"T\"") == MR_OK,
-               "%s", decode_case_mistakes(&c));
+    T_TRUE_MSG(compile_field(
+                   "{\"type\":\"string\",\"title\":\"t\",\"description\":\"d\",\"$comment\":\"c\","
+                   "\"examples\":[1],\"deprecated\":true,\"readOnly\":true,\"writeOnly\":false}",
+                   ",\"$id\":\"x\",\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","
+                   "\"additionalProperties\":true,\"title\":\"T\"") == MR_OK,
+               "%s",
+               decode_case_mistakes(&c));
     decode_case_close(&c);
 }
 
 Test(decode_schema, a_reference_stands_for_its_definition)
 {
-    static const char text[] = "{\"at\":\"2026-02-02T10:00:00Z\",\"x\":{\"amount\":\"1.50\",\"currency\":\"EUR\"}}";
-    T_TRUE_MSG(compile_field("{\"$ref\":\"#/$defs/money\",\"description\":\"price\"}",
-                             ",\"$defs\":{\"money\":{\"type\":\"object\",\"required\":[\"amount\"],\"properties\":{"
-                             "\"amount\":{\"$ref\":\"#/$defs/amount\",\"x-column\":\"price\"},"
-                             "\"currency\":{\"$ref\":\"#/$defs/code\"}}},"
-                             "\"amount\":{\"type\":\"string\",\"x-decimal\":[10,2]},\"code\":{\"$ref\":\"#/$defs/three\"},"
-                             "\"three\":{\"type\":\"string\",\"maxLength\":3}}") == MR_OK,
-               "%s", decode_case_mistakes(&c));
+    static const char text[] =
+        "{\"at\":\"2026-02-02T10:00:00Z\",\"x\":{\"amount\":\"1.50\",\"currency\":\"EUR\"}}";
+    T_TRUE_MSG(
+        compile_field(
+            "{\"$ref\":\"#/$defs/money\",\"description\":\"price\"}",
+            ",\"$defs\":{\"money\":{\"type\":\"object\",\"required\":[\"amount\"],\"properties\":{"
+            "\"amount\":{\"$ref\":\"#/$defs/amount\",\"x-column\":\"price\"},"
+            "\"currency\":{\"$ref\":\"#/$defs/code\"}}},"
+            "\"amount\":{\"type\":\"string\",\"x-decimal\":[10,2]},\"code\":{\"$ref\":\"#/$defs/"
+            "three\"},"
+            "\"three\":{\"type\":\"string\",\"maxLength\":3}}") == MR_OK,
+        "%s",
+        decode_case_mistakes(&c));
     T_INT_EQ(decode_case_run(&c, text, strlen(text)), MR_REJECT_NONE);
     T_INT_EQ(decode_case_value(&c, "price")->dec, 150);
     T_TRUE(mr_slice_equal(decode_case_value(&c, "x_currency")->text, mr_slice_of("EUR")));
@@ -182,19 +255,24 @@ Test(decode_schema, a_reference_stands_for_its_definition)
 
 Test(decode_schema, a_reference_to_itself_ends)
 {
-    T_INT_EQ(compile_field("{\"$ref\":\"#/$defs/a\"}", ",\"$defs\":{\"a\":{\"$ref\":\"#/$defs/a\"}}"), MR_SCHEMA);
+    T_INT_EQ(
+        compile_field("{\"$ref\":\"#/$defs/a\"}", ",\"$defs\":{\"a\":{\"$ref\":\"#/$defs/a\"}}"),
+        MR_SCHEMA);
     T_TRUE(strstr(decode_case_mistakes(&c), "more than 16 $ref in a row") != NULL);
     decode_case_close(&c);
     T_INT_EQ(compile_field("{\"$ref\":\"#/$defs/t\"}",
-                           ",\"$defs\":{\"t\":{\"type\":\"object\",\"properties\":{\"next\":{\"$ref\":\"#/$defs/t\"}}}}"),
+                           ",\"$defs\":{\"t\":{\"type\":\"object\",\"properties\":{\"next\":{\"$"
+                           "ref\":\"#/$defs/t\"}}}}"),
              MR_SCHEMA);
     T_TRUE(strstr(decode_case_mistakes(&c), "objects nested deeper than 32") != NULL);
     decode_case_close(&c);
     /* Wide and deep: the number of nodes is bounded, and the limit told once. */
-    T_INT_EQ(compile_field("{\"$ref\":\"#/$defs/t\"}",
-                           ",\"$defs\":{\"t\":{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"#/$defs/t\"},"
-                           "\"b\":{\"$ref\":\"#/$defs/t\"},\"c\":{\"$ref\":\"#/$defs/t\"}}}}"),
-             MR_SCHEMA);
+    T_INT_EQ(
+        compile_field(
+            "{\"$ref\":\"#/$defs/t\"}",
+            ",\"$defs\":{\"t\":{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"#/$defs/t\"},"
+            "\"b\":{\"$ref\":\"#/$defs/t\"},\"c\":{\"$ref\":\"#/$defs/t\"}}}}"),
+        MR_SCHEMA);
     T_INT_EQ(c.mistakes.count, 1);
     decode_case_close(&c);
 }
@@ -216,11 +294,14 @@ Test(decode_schema, a_file_that_is_no_schema_of_an_event_is_refused)
         {"[]", "#: a schema must be an object"},
         {"{\"type\":\"string\"}", "#: an event must be {\"type\": \"object\""},
         {"{\"type\":\"object\"}", "#: an event must be {\"type\": \"object\""},
-        {"{\"type\":[\"object\",\"null\"],\"properties\":{}}", "#: an event must be {\"type\": \"object\""},
+        {"{\"type\":[\"object\",\"null\"],\"properties\":{}}",
+         "#: an event must be {\"type\": \"object\""},
     };
     for (size_t i = 0; i < MR_ARRAY_LEN(cases); i++) {
         T_INT_EQ(compile_text(cases[i][0]), MR_SCHEMA);
-        T_TRUE_MSG(strstr(decode_case_mistakes(&c), cases[i][1]) != NULL, "%s: %s", cases[i][0],
+        T_TRUE_MSG(strstr(decode_case_mistakes(&c), cases[i][1]) != NULL,
+                   "%s: %s",
+                   cases[i][0],
                    decode_case_mistakes(&c));
         decode_case_close(&c);
     }
@@ -228,7 +309,8 @@ Test(decode_schema, a_file_that_is_no_schema_of_an_event_is_refused)
 
 Test(decode_schema, a_missing_file_is_named)
 {
-    static char path[] = "/nowhere/schema.json", file[] = "/etc/none.yaml", relative[] = "nowhere/schema.json";
+    static char path[] = "/nowhere/schema.json", file[] = "/etc/none.yaml",
+                relative[] = "nowhere/schema.json";
     decode_case_init(&c);
     c.config.event.schema = path;
     T_INT_EQ(decode_case_compile(&c), MR_SCHEMA);
@@ -243,8 +325,8 @@ Test(decode_schema, a_missing_file_is_named)
 
 Test(decode_schema, the_schema_is_looked_for_beside_the_configuration_too)
 {
-    static char file[] = MR_SCHEMAS "/pipelines/none.yaml", relative[] = "../events/order_placed.json",
-                field[] = "occurred_at";
+    static char file[] = MR_SCHEMAS "/pipelines/none.yaml",
+                relative[] = "../events/order_placed.json", field[] = "occurred_at";
     decode_case_init(&c);
     c.config.event.schema = relative;
     c.config.event.time_field = field;

@@ -9,13 +9,18 @@
 
 static struct decode_case c;
 
+static const char schema[] =
+    "{\"type\":\"object\",\"required\":[\"at\"],\"properties\":{\"at\":{\"type\":\"integer\",\"x-"
+    "time\":\"epoch_ms\"},"
+    "\"s\":{\"type\":[\"string\",\"null\"]},\"n\":{\"type\":\"integer\"},\"o\":{\"type\":"
+    "\"object\",\"properties\":{"
+    "\"x\":{\"type\":\"integer\"}}},\"j\":{\"type\":[\"object\",\"array\"]}}}";
+
 static void
 open_case(void)
 {
     decode_case_init(&c);
-    decode_case_text(&c, "{\"type\":\"object\",\"required\":[\"at\"],\"properties\":{\"at\":{\"type\":\"integer\",\"x-time\":\"epoch_ms\"},"
-                         "\"s\":{\"type\":[\"string\",\"null\"]},\"n\":{\"type\":\"integer\"},\"o\":{\"type\":\"object\",\"properties\":{"
-                         "\"x\":{\"type\":\"integer\"}}},\"j\":{\"type\":[\"object\",\"array\"]}}}");
+    decode_case_text(&c, schema);
     T_TRUE_MSG(decode_case_compile(&c) == MR_OK, "%s", decode_case_mistakes(&c));
 }
 
@@ -24,7 +29,8 @@ static bool
 learned(const char *text)
 {
     uint32_t missed = c.decoder->missed;
-    T_TRUE_MSG(decode_case_run(&c, text, strlen(text)) == MR_REJECT_NONE, "%s: %s", text, c.info.message);
+    T_TRUE_MSG(
+        decode_case_run(&c, text, strlen(text)) == MR_REJECT_NONE, "%s: %s", text, c.info.message);
     return c.decoder->missed == missed;
 }
 
@@ -32,7 +38,8 @@ Test(decode_template, the_second_document_of_a_kind_needs_no_keys_read)
 {
     open_case();
     T_TRUE(!learned("{\"at\":1,\"s\":\"a\",\"n\":5,\"u\":[1],\"o\":{\"x\":1},\"j\":[]}"));
-    T_TRUE(learned("{\"at\":22,\"s\":\"bcd\\n\",\"n\":-77,\"u\":{\"q\":null},\"o\":{\"x\":2},\"j\":{\"k\":[1]}}"));
+    T_TRUE(learned("{\"at\":22,\"s\":\"bcd\\n\",\"n\":-77,\"u\":{\"q\":null},\"o\":{\"x\":2},\"j\":"
+                   "{\"k\":[1]}}"));
     T_INT_EQ(decode_case_value(&c, "n")->i64, -77);
     T_INT_EQ(decode_case_value(&c, "o_x")->i64, 2);
     T_TRUE(mr_slice_equal(decode_case_value(&c, "s")->text, mr_slice_of("bcd\n")));
@@ -140,4 +147,63 @@ Test(decode_template, keys_in_any_order_make_templates_rest)
     T_INT_EQ(c.decoder->pause, 0);
     T_TRUE(learned(text));
     decode_case_close(&c);
+}
+
+Test(decode_template, bytes_after_a_learned_document_are_seen)
+{
+    static const char *const tails[] = {"}", "{}", " }", ",}", "1}", "}}}"};
+    char text[64];
+    open_case();
+    learned("{\"at\":1,\"o\":{\"x\":1}}");
+    for (size_t i = 0; i < MR_ARRAY_LEN(tails); i++) {
+        snprintf(text, sizeof text, "{\"at\":1,\"o\":{\"x\":1}}%s", tails[i]);
+        T_INT_EQ(decode_case_run(&c, text, strlen(text)), MR_REJECT_malformed);
+        T_TRUE(strncmp(c.info.message, "byte 20: bytes follow the document", 34) == 0);
+    }
+    T_TRUE(learned("{\"at\":1,\"o\":{\"x\":1}}"));
+    decode_case_close(&c);
+}
+
+/* The answer of a decoder that never learned anything. */
+static enum mr_reject
+plain_answer(const char *text, uint32_t *ret_unknown)
+{
+    static struct decode_case plain;
+    if (!plain.plan) {
+        decode_case_init(&plain);
+        decode_case_text(&plain, schema);
+        T_INT_EQ(decode_case_compile(&plain), MR_OK);
+        mri_decoder_use_templates(plain.decoder, false);
+    }
+    enum mr_reject reject = decode_case_run(&plain, text, strlen(text));
+    *ret_unknown = plain.event.unknown_fields;
+    return reject;
+}
+
+Test(decode_template, every_byte_between_the_values_is_compared)
+{
+    static const char document[] =
+        "{\"at\":1,\"s\":\"v\",\"a_key_of_more_than_thirty_two_bytes_here\":2,\"n\":3}";
+    static const char *const kernels[] = {"scalar", "sse2", "avx2"};
+    for (size_t k = 0; k < MR_ARRAY_LEN(kernels); k++) {
+        if (!mri_kernel_find(kernels[k]))
+            continue; /* this processor cannot run it */
+        open_case();
+        mri_decoder_use_kernel(c.decoder, mri_kernel_find(kernels[k]));
+        for (size_t i = 0; i < strlen(document); i++) {
+            char text[sizeof document];
+            uint32_t unknown;
+            T_INT_EQ(decode_case_run(&c, document, strlen(document)), MR_REJECT_NONE);
+            memcpy(text, document, sizeof document);
+            text[i] = 'z';
+            enum mr_reject wanted = plain_answer(text, &unknown),
+                           got = decode_case_run(&c, text, strlen(text));
+            T_TRUE_MSG(got == wanted &&
+                           (got != MR_REJECT_NONE || c.event.unknown_fields == unknown),
+                       "%s: %s",
+                       kernels[k],
+                       text);
+        }
+        decode_case_close(&c);
+    }
 }
