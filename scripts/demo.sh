@@ -11,7 +11,7 @@ set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root"
 build=${MILLRACE_BUILD:-build}
-work=$root/.cache/demo
+work=${MILLRACE_DEMO_DIR:-$root/.cache/demo}
 purchases_file=.cache/cdnow/CDNOW_master.txt
 purchases=69659
 pipeline=schemas/pipelines/orders_demo.yaml
@@ -27,10 +27,13 @@ die() {
     exit 1
 }
 
-# Ends the process of a pid file, at first kindly.
+# end_process FILE WORD: ends the process of a pid file, at first kindly. A number left behind by a
+# crash may be another process by now: its command line must hold the word.
 end_process() {
     [ -f "$1" ] || return 0
     pid=$(cat "$1")
+    rm -f "$1"
+    grep -qaF "$2" "/proc/$pid/cmdline" 2>/dev/null || return 0
     kill -TERM "$pid" 2>/dev/null || true
     tries=0
     while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 50 ]; do
@@ -38,20 +41,21 @@ end_process() {
         sleep 0.1
     done
     kill -KILL "$pid" 2>/dev/null || true
-    rm -f "$1"
 }
 
 stop_all() {
-    end_process "$work/millrace.pid"
+    end_process "$work/millrace.pid" "$pipeline"
     [ ! -d "$work/kafka" ] || sh scripts/kafka.sh stop "$work/kafka"
-    end_process "$work/rockpool.pid"
+    end_process "$work/rockpool.pid" "$work/rockpool"
 }
 
 # Whatever the end is, nothing stays behind, unless all went well and --keep was said.
 finish() {
     status=$?
     trap - EXIT INT TERM HUP
-    if [ "$status" -ne 0 ] && [ -f "$work/millrace.log" ]; then
+    if [ "$status" -ge 128 ]; then
+        say "stopping everything"
+    elif [ "$status" -ne 0 ] && [ -f "$work/millrace.log" ]; then
         printf 'demo: the last lines of millrace:\n' >&2
         tail -n 20 "$work/millrace.log" >&2
     fi

@@ -63,8 +63,10 @@ java_kafka() {
         -cp "$jars/*" "$@"
 }
 
+# A number left behind by a crash may be another process by now: its command line must name this
+# directory.
 alive() {
-    [ -f "$dir/pid" ] && kill -0 "$(cat "$dir/pid")" 2>/dev/null
+    [ -f "$dir/pid" ] && grep -qaF "$dir" "/proc/$(cat "$dir/pid")/cmdline" 2>/dev/null
 }
 
 answers() {
@@ -124,7 +126,10 @@ serve() {
 }
 
 signal_and_wait() {
-    alive || return 0
+    if ! alive; then
+        rm -f "$dir/pid"
+        return 0
+    fi
     pid=$(cat "$dir/pid")
     kill "-$1" "$pid" 2>/dev/null || true
     waited=0

@@ -130,3 +130,11 @@ def test_waiting_ends_and_says_what_was_seen_last() -> None:
         until("eight", lambda: 7, lambda seen: seen == 8, timeout_s=0.2)
     with pytest.raises(AssertionError, match="did not stay"):
         stays("true", lambda: False, for_s=0.1)
+
+
+def test_a_broker_that_cannot_start_says_why_and_leaves_nothing_running(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        broker = Broker(tmp_path / "kafka", taken.getsockname()[1])
+        with pytest.raises(AssertionError, match="(?s)last lines of.*Address already in use"):
+            broker.start()
+    assert not (tmp_path / "kafka" / "pid").exists()
