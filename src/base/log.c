@@ -11,6 +11,8 @@
 #include "millrace/base/text.h"
 
 #define LINE_MAX_BYTES 4096
+#define TAIL_BYTES 64  /* kept free for the count of held back lines and the end of the line */
+#define VALUE_BYTES 32 /* a field begins only where so much of its value has room: any integer */
 #define SITES 64
 #define BURST 10
 #define BURST_WINDOW_MS 10000
@@ -92,7 +94,7 @@ put_quoted(struct line *line, const char *value)
             len = snprintf(form, sizeof form, "%c", *p);
         else
             len = snprintf(form, sizeof form, format == MR_LOG_JSON ? "\\u%04x" : "\\x%02X", *p);
-        if (line->used + (size_t)len + 2 >= sizeof line->bytes)
+        if (line->used + (size_t)len + TAIL_BYTES > sizeof line->bytes)
             break;
         put(line, form, (size_t)len);
     }
@@ -142,6 +144,20 @@ put_head(struct line *line, enum mr_log_level level, const char *stage, const ch
     put_quoted(line, sentence);
 }
 
+/* Whole, cut inside its quotes, or not at all. */
+static void
+put_field(struct line *line, const struct mr_log_field *field)
+{
+    if (line->used + strlen(field->key) + VALUE_BYTES + TAIL_BYTES > sizeof line->bytes)
+        return;
+    if (field->kind == MR_LOG_INT) {
+        put_int(line, field->key, field->i64);
+    } else {
+        put_key(line, field->key);
+        put_quoted(line, field->str ? field->str : "");
+    }
+}
+
 void
 mr_log_write(enum mr_log_level level, const char *stage, const char *sentence,
              const struct mr_log_field *fields, unsigned count)
@@ -151,14 +167,8 @@ mr_log_write(enum mr_log_level level, const char *stage, const char *sentence,
     if (level > threshold || !admit(sentence, &missed))
         return;
     put_head(&line, level, stage, sentence);
-    for (unsigned i = 0; i < count; i++) {
-        if (fields[i].kind == MR_LOG_INT) {
-            put_int(&line, fields[i].key, fields[i].i64);
-        } else {
-            put_key(&line, fields[i].key);
-            put_quoted(&line, fields[i].str ? fields[i].str : "");
-        }
-    }
+    for (unsigned i = 0; i < count; i++)
+        put_field(&line, &fields[i]);
     if (missed > 0)
         put_int(&line, "repeats_held_back", missed);
     if (format == MR_LOG_JSON)

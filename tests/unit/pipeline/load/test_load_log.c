@@ -1,63 +1,23 @@
 /* What the log says: one line a situation, one about its end, no secrets. */
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "load_fixture.h"
+#include "log_grab.h"
 #include "test.h"
 
-struct grab {
-    int saved, file;
-    char text[32768];
-};
-
-static void
-grab_start(struct grab *grab)
-{
-    char path[] = "/tmp/load_log_XXXXXX";
-    (void)fflush(stderr);
-    grab->saved = dup(STDERR_FILENO);
-    grab->file = mkstemp(path);
-    T_TRUE(grab->saved >= 0 && grab->file >= 0);
-    T_INT_EQ(unlink(path), 0);
-    T_TRUE(dup2(grab->file, STDERR_FILENO) >= 0);
-}
-
-static void
-grab_stop(struct grab *grab)
-{
-    (void)dup2(grab->saved, STDERR_FILENO);
-    ssize_t len = pread(grab->file, grab->text, sizeof grab->text - 1, 0);
-    T_TRUE(len >= 0);
-    grab->text[len] = '\0';
-    (void)close(grab->saved);
-    (void)close(grab->file);
-}
-
-static int
-count(const char *text, const char *what)
-{
-    int found = 0;
-    for (const char *p = strstr(text, what); p; p = strstr(p + 1, what))
-        found++;
-    return found;
-}
-
 static enum mr_outcome
-settle(struct fixture *f, struct grab *grab)
+settle(struct fixture *f, struct log_grab *grab)
 {
-    grab_start(grab);
+    log_grab_start(grab);
     enum mr_outcome outcome = mr_load_settled(f->loader, &f->job, NULL, &f->reply);
-    grab_stop(grab);
+    log_grab_stop(grab);
     return outcome;
 }
 
 Test(load_log, a_load_that_works_is_not_mentioned)
 {
     struct fixture f;
-    static struct grab grab;
+    static struct log_grab grab;
     fixture_start(&f);
     fixture_redirect(&f);
     fixture_answer(f.be, "success");
@@ -69,7 +29,7 @@ Test(load_log, a_load_that_works_is_not_mentioned)
 Test(load_log, each_situation_has_one_line_and_its_end_another)
 {
     struct fixture f;
-    static struct grab grab;
+    static struct log_grab grab;
     fixture_start(&f);
     for (int i = 0; i < 6; i++)
         fixture_answer(f.fe, "fe_no_backend_alive");
@@ -79,10 +39,10 @@ Test(load_log, each_situation_has_one_line_and_its_end_another)
         fixture_answer(f.be, "fail_too_many_versions");
     fixture_answer(f.be, "success");
     T_INT_EQ(settle(&f, &grab), MR_OUTCOME_DONE);
-    T_TRUE_MSG(count(grab.text, "load failed, retrying") == 2, "%s", grab.text);
-    T_INT_EQ(count(grab.text, "no backend alive"), 1);
-    T_INT_EQ(count(grab.text, "load recovered"), 1);
-    T_INT_EQ(count(grab.text, "\n"), 3);
+    T_TRUE_MSG(log_grab_count(&grab, "load failed, retrying") == 2, "%s", grab.text);
+    T_INT_EQ(log_grab_count(&grab, "no backend alive"), 1);
+    T_INT_EQ(log_grab_count(&grab, "load recovered"), 1);
+    T_INT_EQ(log_grab_count(&grab, "\n"), 3);
     T_TRUE(strstr(grab.text, "orders-k7-12") != NULL);
     fixture_stop(&f);
 }
@@ -90,7 +50,7 @@ Test(load_log, each_situation_has_one_line_and_its_end_another)
 Test(load_log, a_lost_answer_has_one_line_that_says_what_is_done_about_it)
 {
     struct fixture f;
-    static struct grab grab;
+    static struct log_grab grab;
     fixture_start(&f);
     fixture_redirect(&f);
     http_script_add(f.be, (struct http_step){.act = HTTP_DROP});
@@ -98,16 +58,16 @@ Test(load_log, a_lost_answer_has_one_line_that_says_what_is_done_about_it)
     fixture_redirect(&f);
     fixture_answer(f.be, "success");
     T_INT_EQ(settle(&f, &grab), MR_OUTCOME_DONE);
-    T_INT_EQ(count(grab.text, "fate of a load is unknown, asking for its label"), 1);
-    T_INT_EQ(count(grab.text, "load recovered"), 1);
-    T_TRUE_MSG(count(grab.text, "\n") == 2, "%s", grab.text);
+    T_INT_EQ(log_grab_count(&grab, "fate of a load is unknown, asking for its label"), 1);
+    T_INT_EQ(log_grab_count(&grab, "load recovered"), 1);
+    T_TRUE_MSG(log_grab_count(&grab, "\n") == 2, "%s", grab.text);
     fixture_stop(&f);
 }
 
 Test(load_log, trouble_that_lasts_is_mentioned_again)
 {
     struct fixture f;
-    static struct grab grab;
+    static struct log_grab grab;
     fixture_start(&f);
     f.hub->limits.remind_ms = 0;
     for (int i = 0; i < 4; i++)
@@ -115,21 +75,21 @@ Test(load_log, trouble_that_lasts_is_mentioned_again)
     fixture_redirect(&f);
     fixture_answer(f.be, "success");
     T_INT_EQ(settle(&f, &grab), MR_OUTCOME_DONE);
-    T_INT_EQ(count(grab.text, "load failed, retrying"), 4);
+    T_INT_EQ(log_grab_count(&grab, "load failed, retrying"), 4);
     fixture_stop(&f);
 }
 
 Test(load_log, what_a_person_must_mend_is_an_error_with_a_hint_and_without_the_password)
 {
     struct fixture f;
-    static struct grab grab;
+    static struct log_grab grab;
     fixture_start(&f);
     fixture_answer(f.fe, "fe_unauthorized");
     fixture_answer(f.fe, "fe_unauthorized");
     fixture_redirect(&f);
     fixture_answer(f.be, "success");
     T_INT_EQ(settle(&f, &grab), MR_OUTCOME_DONE);
-    T_INT_EQ(count(grab.text, "load refused, waiting for this to be mended"), 1);
+    T_INT_EQ(log_grab_count(&grab, "load refused, waiting for this to be mended"), 1);
     T_TRUE(strstr(grab.text, "GRANT INSERT") != NULL);
     T_TRUE(strstr(grab.text, "s3cret") == NULL);
     T_TRUE(strstr(grab.text, "bG9hZGVyOnMzY3JldA") == NULL);
@@ -139,12 +99,12 @@ Test(load_log, what_a_person_must_mend_is_an_error_with_a_hint_and_without_the_p
 Test(load_log, rows_that_were_counted_otherwise_are_an_error)
 {
     struct fixture f;
-    static struct grab grab;
+    static struct log_grab grab;
     fixture_start(&f);
     fixture_redirect(&f);
     fixture_answer(f.be, "success");
     f.body.rows = 5;
     T_INT_EQ(settle(&f, &grab), MR_OUTCOME_DONE);
-    T_INT_EQ(count(grab.text, "another number of rows than was sent"), 1);
+    T_INT_EQ(log_grab_count(&grab, "another number of rows than was sent"), 1);
     fixture_stop(&f);
 }
