@@ -66,9 +66,11 @@ struct world_options {
     struct world_chances chances;
     bool blind; /* loads are logged, not read: for units made by hand */
     bool hold_records;   /* the consumer yields nothing until world_let_go */
-    uint32_t topics_refused, tables_refused, commits_refused, positions_again; /* the first ones */
+    uint32_t topics_refused, tables_refused, commits_refused; /* the first ones */
+    bool flood; /* before the first assignment one of more partitions than the ledger holds */
     enum mr_rc fill_fails; /* what mr_consumer_fill returns after fill_fails_at records */
     int64_t fill_fails_at;
+    bool fill_fails_at_stop; /* mr_app_stop comes at the same moment */
     int64_t step_back_at;  /* after so many records of a run the last one comes again; 0: never */
     /* Decides on a load instead of the dice; may wait, must then look at give_up and world_ended. */
     enum mr_outcome (*decide)(struct world *world, enum world_table table, uint64_t unit,

@@ -140,6 +140,20 @@ start_at(struct mr_consumer *consumer, struct mr_span *spans, uint32_t count)
     pthread_mutex_unlock(&world->lock);
 }
 
+/* More partitions than the ledger holds: refused as a whole. */
+static void
+flood(struct mr_consumer *consumer)
+{
+    const uint32_t count = MR_LEDGER_PARTITIONS + 1;
+    struct mr_span *spans = calloc(count, sizeof *spans);
+    WORLD_NEED(spans != NULL, "no memory");
+    for (uint32_t i = 0; i < count; i++)
+        spans[i].partition = (int32_t)i;
+    WORLD_NEED(consumer->events.positions(consumer->events.context, spans, count) == MR_MEMORY,
+               "more partitions than the ledger holds were taken");
+    free(spans);
+}
+
 static enum mr_rc
 try_assign(struct mr_consumer *consumer)
 {
@@ -156,6 +170,8 @@ try_assign(struct mr_consumer *consumer)
     if (rc != MR_OK)
         return rc;
     start_at(consumer, spans, count);
+    if (world->options.flood)
+        flood(consumer);
     rc = consumer->events.positions(consumer->events.context, spans, count);
     if (rc == MR_OK)
         memcpy(consumer->assigned, consumer->wanted, sizeof consumer->assigned);
@@ -272,8 +288,11 @@ mr_consumer_fill(struct mr_consumer *consumer, struct mr_batch *batch, int64_t t
 {
     struct world *world = consumer->world;
     int64_t yielded = atomic_load_explicit(&world->yielded, memory_order_relaxed);
-    if (world->options.fill_fails != MR_OK && yielded >= world->options.fill_fails_at)
+    if (world->options.fill_fails != MR_OK && yielded >= world->options.fill_fails_at) {
+        if (world->options.fill_fails_at_stop)
+            mr_app_stop(consumer->events.context);
         return mr_error_set(reterr_error, world->options.fill_fails, "the world's end");
+    }
     consumer->batch = batch;
     if (batch && may_yield(world))
         take(consumer);
@@ -318,6 +337,7 @@ void
 mr_consumer_get_state(struct mr_consumer *consumer, struct mr_consumer_state *ret_state)
 {
     struct mr_consumer_state state = {.connected = consumer->subscribed,
+                                      .joined = !consumer->waiting,
                                       .rebalances = consumer->rebalances};
     for (uint32_t i = 0; i < WORLD_PARTITIONS; i++) {
         state.partitions += consumer->assigned[i];

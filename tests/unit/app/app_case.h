@@ -1,0 +1,79 @@
+/* An app between a Kafka and a StarRocks in memory, whole or in parts.
+ * Threads: the test's. Memory: app_case_close frees all. */
+#pragma once
+
+#include "app/app_priv.h"
+#include "world.h"
+
+#define CASE_UNITS 8
+
+/* What becomes of the loads of units made by hand, by unit and table. */
+struct app_script {
+    _Atomic bool held[CASE_UNITS][WORLD_TABLES]; /* [atomic: relaxed] waits until this is false */
+    enum mr_outcome outcome[CASE_UNITS][WORLD_TABLES]; /* [const] */
+    _Atomic uint32_t begun[CASE_UNITS][WORLD_TABLES];  /* [atomic: relaxed] */
+};
+
+struct app_case {
+    struct world world;
+    struct app_script script;
+    struct mr_app *app;
+    struct mr_error error;
+};
+
+/* The world; its configuration may be changed until app_case_build. */
+void
+app_case_open(struct app_case *c, const struct world_options *options);
+
+/* mr_app_new; no thread runs. */
+void
+app_case_build(struct app_case *c);
+
+void
+app_case_start(struct app_case *c);
+
+/* Until `done` says true; fails after 20 s. */
+void
+app_case_wait(struct app_case *c, bool (*done)(struct app_case *c));
+
+/* Everything produced is in. */
+bool
+app_case_all_in(struct app_case *c);
+
+bool
+app_case_ended(struct app_case *c);
+
+/* mr_app_join; the error is in c->error. */
+enum mr_rc
+app_case_join(struct app_case *c);
+
+double
+app_case_metric(const struct app_case *c, enum mr_metric metric);
+
+void
+app_case_close(struct app_case *c);
+
+/* ---- units by hand, in a blind world ---- */
+
+/* The script decides; one partition is in the ledger. */
+void
+app_case_build_script(struct app_case *c);
+
+/* Cut and counted: a by_key body, a detail body and a ledger body of one row each, of ten records. */
+struct mr_unit *
+app_case_unit(struct app_case *c);
+
+void
+app_case_start_loaders(struct app_case *c);
+
+/* No unit is left. */
+bool
+app_case_landed(struct app_case *c);
+
+/* Place of a load in the order of their ends, from 1; 0: it did not come to an end. */
+uint32_t
+app_case_place(struct app_case *c, enum world_table table, uint64_t unit);
+
+/* Ends the loaders as mr_app_join does. */
+void
+app_case_join_loaders(struct app_case *c);
