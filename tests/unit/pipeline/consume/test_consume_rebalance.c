@@ -5,6 +5,9 @@
 #include "millrace/base/clock.h"
 #include "test.h"
 
+#define LIST_OFFSETS 2 /* Kafka's api keys */
+#define OFFSET_FETCH 9
+
 Test(consume_rebalance, the_app_decides_where_to_start)
 {
     struct cluster cluster;
@@ -62,6 +65,39 @@ Test(consume_rebalance, a_refused_assignment_is_asked_for_again)
     T_INT_EQ(member.positions, 1);
     member_stop(&member);
     T_INT_EQ(member.revoked, 1);
+    cluster_stop(&cluster);
+}
+
+/* An error reads like "none" otherwise: the member would begin at the end, or at the beginning. */
+Test(consume_rebalance, a_start_that_kafka_refuses_to_tell_is_asked_for_again)
+{
+    struct cluster cluster;
+    struct member member;
+    struct mr_error error = {0};
+    cluster_start(&cluster);
+    for (int32_t p = 0; p < T_PARTITIONS; p++) {
+        cluster_produce(&cluster, p, 50);
+    }
+    member_init(&member, &cluster, "untold");
+    rd_kafka_mock_push_request_errors(
+        cluster.mock, LIST_OFFSETS, 1, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+    member_start(&member, 10, 1 << 20);
+    member_take(&member, 200);
+    T_INT_EQ(member.assigned, 2);
+    T_INT_EQ(member.positions, 1);
+    T_TRUE_MSG(member_commit(&member, &error) == MR_OK, "%s", error.text);
+    member_stop(&member);
+
+    member_init(&member, &cluster, "untold");
+    rd_kafka_mock_push_request_errors(
+        cluster.mock, OFFSET_FETCH, 1, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
+    member_start(&member, 10, 1 << 20);
+    member_wait_assigned(&member, T_PARTITIONS);
+    T_INT_EQ(member.assigned, 2);
+    for (int32_t p = 0; p < T_PARTITIONS; p++) {
+        T_INT_EQ(member.first[p], 50);
+    }
+    member_stop(&member);
     cluster_stop(&cluster);
 }
 
