@@ -15,7 +15,9 @@
 struct snapshot {
     struct mr_consumer_state consumer;
     uint32_t units[MR_UNIT_FAILED + 1];
-    int64_t visible_event_us, oldest_wait_ms, newest_record_us;
+    int64_t visible_event_us, newest_record_us;
+    int64_t oldest_wait_ms; /* of the oldest unit that waits for StarRocks; 0: none does */
+    int64_t visible_age_ms; /* since rows became visible, while a unit waits; 0: none does */
     uint64_t committed_records, landed_records;
     double paused_s;
     char trouble[sizeof(((struct mr_app *)0)->trouble)];
@@ -41,9 +43,14 @@ look(struct mr_app *app)
     now.committed_records = app->committed_records;
     now.landed_records = app->landed_records;
     now.paused_s = app->paused_s;
-    now.oldest_wait_ms = app->units ? mr_clock_monotonic_ms() - app->units->sealed_ms : 0;
+    int64_t time_ms = mr_clock_monotonic_ms();
+    now.oldest_wait_ms = app->units ? time_ms - app->units->sealed_ms : 0;
+    now.visible_age_ms = time_ms - app->visible_at_ms;
     memcpy(now.trouble, app->trouble, sizeof now.trouble);
     pthread_mutex_unlock(&app->units_lock);
+    /* A unit that waits for its turn behind others that go in is no stall. */
+    if (now.visible_age_ms > now.oldest_wait_ms)
+        now.visible_age_ms = now.oldest_wait_ms;
     return now;
 }
 
@@ -78,7 +85,7 @@ probe_ready(void *context, const char **reason)
         why = now.consumer.problem[0] ? now.consumer.problem : "not connected to Kafka yet";
     else if (!now.consumer.joined)
         why = "waits for its partitions: the group or their ledger rows have not answered yet";
-    else if (now.oldest_wait_ms > lately_ms(app))
+    else if (now.visible_age_ms > lately_ms(app))
         why = "rows wait for StarRocks: no load has succeeded lately";
     if (!why)
         return true;
@@ -148,7 +155,7 @@ probe_refresh(void *context)
                    (double)atomic_load_explicit(&app->budget.peak, memory_order_relaxed));
     mr_metrics_set(app->metrics, MR_M_MEMORY_LIMIT, (double)app->budget.limit);
     mr_metrics_set(app->metrics, MR_M_FRESHNESS, freshness_seconds(&now));
-    mr_metrics_set(app->metrics, MR_M_VISIBLE, (double)now.oldest_wait_ms / 1000.0);
+    mr_metrics_set(app->metrics, MR_M_VISIBLE, (double)now.visible_age_ms / 1000.0);
     mr_metrics_set(app->metrics, MR_M_READY, probe_ready(app, &reason));
     refresh_loads(app);
 }

@@ -82,6 +82,30 @@ Test(app_report, is_not_ready_when_the_oldest_unit_waits_for_too_long)
     app_case_close(&c);
 }
 
+Test(app_report, a_unit_that_waits_behind_others_that_go_in_is_no_stall)
+{
+    static struct app_case c;
+    open_case(&c);
+    connect_consumer(&c);
+    struct mr_unit *unit = app_case_unit(&c);
+    mri_land(c.app, unit);
+    unit->sealed_ms -= 60000;
+    c.app->visible_at_ms = mr_clock_monotonic_ms() - 2000;
+    T_STR_EQ(reason_of(&c), "ready");
+    struct mr_status_probes probes = mri_report_probes(c.app);
+    probes.refresh(probes.context);
+    double age_s = mr_metrics_get(c.app->metrics, MR_M_VISIBLE);
+    T_TRUE_MSG(age_s >= 2 && age_s < 30, "%f", age_s);
+    c.app->visible_at_ms -= 60000;
+    T_TRUE_MSG(strstr(reason_of(&c), "StarRocks") != NULL, "%s", reason_of(&c));
+    app_case_start_loaders(&c);
+    app_case_wait(&c, app_case_landed);
+    probes.refresh(probes.context);
+    T_TRUE(mr_metrics_get(c.app->metrics, MR_M_VISIBLE) < 0.001);
+    app_case_join_loaders(&c);
+    app_case_close(&c);
+}
+
 Test(app_report, status_is_json_whatever_the_reason_holds)
 {
     static struct app_case c;
