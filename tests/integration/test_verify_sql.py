@@ -276,6 +276,28 @@ def test_in_key_mode_collapsed_repeats_are_named_and_no_difference(
     assert "orders: 9 repeats collapsed by the primary key" in result.stdout
 
 
+def test_in_key_mode_an_empty_detail_table_is_no_collapse(
+    starrocks: Rockpool, name: str, millrace: Callable[..., Millrace]
+) -> None:
+    config = events.orders_config("127.0.0.1:9", starrocks.fe, starrocks.mysql, name, name)
+    config["detail"]["key"] = ["id"]
+    config["rollups"] = []
+    made = millrace(config)
+    made.apply_ddl()
+    load(starrocks, name, "millrace_ledger", LEDGER, [ledger_row(name, 0, 60)])
+    assert_different(made, "detail rows", ">= 1")
+
+
+def test_a_topic_that_nobody_could_have_made_cannot_colour_the_report(
+    tables: Millrace, filled: list[Order], starrocks: Rockpool, name: str
+) -> None:
+    load_detail(starrocks, name, detail_rows("\x1b[31mred", filled[:1]))
+    result = tables.verify()
+    assert result.returncode == 1
+    assert "\x1b" not in result.stdout
+    assert lines(result.stdout, "detail rows past the ledger's end", "\\x1B[31mred/", "DIFFERENT")
+
+
 def test_views_give_finished_answers(
     tables: Millrace, filled: list[Order], starrocks: Rockpool, name: str
 ) -> None:

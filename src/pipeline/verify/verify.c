@@ -170,8 +170,9 @@ static void
 check_part(struct verification *v, const struct part *part)
 {
     const struct mr_totals *totals = &part->ledger.span.totals;
-    char of[300];
-    snprintf(of, sizeof of, "%s/%d", part->ledger.topic, part->ledger.span.partition);
+    char topic[280], of[300]; /* a topic's name comes from the tables, where anybody may write */
+    mr_text_quote(topic, sizeof topic, part->ledger.topic, strlen(part->ledger.topic));
+    snprintf(of, sizeof of, "%s/%d", topic, part->ledger.span.partition);
     if (part->in_ledger) {
         int64_t sum = totals->detail + totals->quarantined + totals->filtered + totals->tombstones;
         mri_report_add_i64(&v->report,
@@ -197,13 +198,19 @@ check_part(struct verification *v, const struct part *part)
                      (long long)part->first_repeat);
 }
 
+/* Which repeats collapsed only the keys tell, but of any number of events one row stays at least. */
 static void
-note_collapsed(struct verification *v)
+check_collapsed(struct verification *v)
 {
     int64_t events = 0, rows = 0;
     for (uint32_t i = 0; i < v->part_count; i++) {
         events += v->parts[i].ledger.span.totals.detail;
         rows += v->parts[i].detail;
+    }
+    if (events > 0) {
+        char found[24];
+        snprintf(found, sizeof found, "%lld", (long long)rows);
+        mri_report_add(&v->report, rows > 0, "detail rows", v->layout->detail_table, ">= 1", found);
     }
     mr_text_addf(&v->report.notes,
                  "%s: %lld repeats collapsed by the primary key\n",
@@ -295,6 +302,16 @@ note_parts(const struct listing *listing, const struct mri_row *row)
     }
 }
 
+static uint32_t
+count_parts(const struct mr_layout *layout, const struct mr_rollup *rollup)
+{
+    struct mri_part parts[2];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rollup->measure_count; i++)
+        count += mri_measure_parts(layout, &rollup->measures[i], parts);
+    return count;
+}
+
 static enum mr_rc
 take_window(void *context, const struct mri_row *row)
 {
@@ -302,9 +319,9 @@ take_window(void *context, const struct mri_row *row)
     const struct mr_layout *layout = listing->v->layout;
     const struct mr_rollup *rollup = &layout->rollups[listing->rollup];
     struct mr_text *notes = &listing->v->report.notes;
-    uint32_t sides = row->count - 2; /* the last two cells: rows a side */
-    int64_t in_table, in_detail;
-    if (row->count < 3 + rollup->dim_count || !mri_cell_i64(row, sides, &in_table) ||
+    uint32_t sides = 1 + rollup->dim_count + 2 * count_parts(layout, rollup);
+    int64_t in_table, in_detail; /* the last two cells: rows a side */
+    if (row->count != sides + 2 || !mri_cell_i64(row, sides, &in_table) ||
         !mri_cell_i64(row, sides + 1, &in_detail))
         return mr_error_set(
             listing->v->error, MR_STARROCKS, "a window came back in an unknown form");
@@ -361,7 +378,7 @@ check_all(struct verification *v)
             rc = check_windows(v, i);
     }
     if (rc == MR_OK && !append)
-        note_collapsed(v);
+        check_collapsed(v);
     if (rc == MR_OK && v->part_count == 0)
         mr_text_addf(&v->report.notes,
                      "%s has no row of pipeline '%s': nothing was loaded yet\n",
