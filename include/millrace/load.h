@@ -37,7 +37,7 @@ struct mr_load_counts {
     uint64_t bytes, rows;                    /* of loads that are in */
     uint64_t attempt_us;                     /* time spent in attempts, summed over the loaders */
     uint64_t fe_asked;                       /* redirects asked for */
-    uint64_t labels_asked;                   /* requests for the fate of a label */
+    uint64_t labels_asked;                   /* questions for the fate of a label */
     uint64_t connects;                       /* connections opened, FE and backends */
     uint64_t row_differences; /* loads that are in with another row count than was sent */
 };

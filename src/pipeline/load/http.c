@@ -3,7 +3,7 @@
  * A body is offered at most once an exchange. libcurl would by itself repeat a PUT whose kept-alive
  * connection died without an answer; whether that PUT was applied only its label can tell, so both
  * ways to a repetition (rewinding the body, a second connection) are refused once a byte of the
- * body was handed over. */
+ * body was handed over. The same holds for an empty POST: once its head may have gone out. */
 #include "pipeline/load/load_priv.h"
 
 #include <stdio.h>
@@ -59,13 +59,23 @@ seek_body(void *context, curl_off_t offset, int origin)
     return !x->sent && offset == 0 && origin == SEEK_SET ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
+/* May libcurl no longer send this request by itself? */
+static bool
+is_spent(const struct mri_exchange *x)
+{
+    return x->sent || (x->post && x->asked);
+}
+
 /* Called before each request goes out on a connection, libcurl's own second try included. */
 static int
 check_first(void *context, char *remote, char *local, int remote_port, int local_port)
 {
     (void)remote, (void)local, (void)remote_port, (void)local_port;
-    const struct mri_exchange *x = context;
-    return x->sent ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+    struct mri_exchange *x = context;
+    if (is_spent(x))
+        return CURL_PREREQFUNC_ABORT;
+    x->asked = true;
+    return CURL_PREREQFUNC_OK;
 }
 
 static size_t
@@ -153,6 +163,11 @@ mri_load_http_close(struct mr_loader *loader)
 static int
 set_method(CURL *easy, const struct mri_exchange *x)
 {
+    if (x->post)
+        return (curl_easy_setopt(easy, CURLOPT_UPLOAD, 0L) != CURLE_OK) |
+               (curl_easy_setopt(easy, CURLOPT_POST, 1L) != CURLE_OK) |
+               (curl_easy_setopt(easy, CURLOPT_POSTFIELDS, "") != CURLE_OK) |
+               (curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, 0L) != CURLE_OK);
     if (!x->put)
         return (curl_easy_setopt(easy, CURLOPT_UPLOAD, 0L) != CURLE_OK) |
                (curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) != CURLE_OK);
@@ -228,7 +243,7 @@ read_result(struct mr_load_hub *hub, CURL *easy, struct mri_exchange *x)
         memcpy(x->redirect, redirect, strlen(redirect) + 1);
     if (x->code != CURLE_OK && !x->problem[0])
         (void)snprintf(x->problem, sizeof x->problem, "%s", curl_easy_strerror(x->code));
-    if (x->sent && !x->stopped &&
+    if (is_spent(x) && !x->stopped &&
         (x->code == CURLE_SEND_FAIL_REWIND || x->code == CURLE_ABORTED_BY_CALLBACK ||
          x->code == CURLE_COULDNT_CONNECT)) /* libcurl's attempts to repeat, each stopped */
         (void)snprintf(x->problem, sizeof x->problem, "the connection ended without an answer");

@@ -10,10 +10,12 @@
 
 /* control_ms: an FE under load was seen to take seconds, and official clients wait 30 s; with other
  * FEs to turn to, half of it is enough. horizon_ms: a database remembers 1,000 labels by default,
- * which at one transaction a second is 17 minutes. */
+ * which at one transaction a second is 17 minutes. publish_wait_s: a commit that is not visible by
+ * then is COMMITTED all the same, and its label says so. */
 static const struct mri_limits default_limits = {
     .control_ms = 15000,
     .body_slack_ms = 30000,
+    .publish_wait_s = 10,
     .refresh_ms = 10000,
     .pause_min_ms = 100,
     .pause_max_ms = 30000,
@@ -62,9 +64,10 @@ copy_texts(struct mr_load_hub *hub, const struct mr_config *config)
     char *escaped = curl_easy_escape(NULL, config->starrocks.database, 0);
     hub->database = escaped ? strdup(escaped) : NULL;
     curl_free(escaped);
+    hub->database_name = strdup(config->starrocks.database);
     hub->user = strdup(config->starrocks.user ? config->starrocks.user : "");
     hub->password = strdup(config->starrocks.password ? config->starrocks.password : "");
-    return hub->database && hub->user && hub->password ? MR_OK : MR_MEMORY;
+    return hub->database && hub->database_name && hub->user && hub->password ? MR_OK : MR_MEMORY;
 }
 
 static enum mr_rc
@@ -119,6 +122,7 @@ mr_load_hub_free(struct mr_load_hub **hub_p)
     free(hub->password);
     free(hub->user);
     free(hub->database);
+    free(hub->database_name);
     free(hub->allowed);
     free(hub->fes);
     pthread_mutex_destroy(&hub->lock);

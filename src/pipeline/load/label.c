@@ -6,64 +6,20 @@
 
 #include "millrace/base/assert.h"
 
-#define HOPS_MAX 3 /* a follower sends on to the leader, whose list of addresses may be stale */
-
-/* Where a follower sends us: an allowed host, or the question ends here. */
-static bool
-follow(struct mr_loader *loader,
-       const struct mri_exchange *x,
-       struct mri_node *node,
-       struct mr_load_reply *reply)
-{
-    const char *problem = mri_load_node_parse(x->redirect, MRI_FE_PORT, node);
-    if (!problem && mri_load_node_allowed(loader->hub, node))
-        return true;
-    (void)mri_load_reply_set(reply,
-                             MR_OUTCOME_FATAL,
-                             "redirect refused",
-                             "the question for a label was redirected to %s:%u, which %s",
-                             problem ? "?" : node->host,
-                             problem ? 0u : node->port,
-                             problem ? problem : "is not on the allow list");
-    (void)snprintf(reply->hint, sizeof reply->hint, "add the leader to sink.starrocks.fe");
-    return false;
-}
-
 static enum mr_label_state
 ask_fe(struct mr_loader *loader,
        const struct mri_node *fe,
        const char *label,
        struct mr_load_reply *reply)
 {
-    struct mri_node node = *fe;
-    for (int hop = 0; hop < HOPS_MAX; hop++) {
-        char url[MRI_URL_BYTES];
-        (void)snprintf(url,
-                       sizeof url,
-                       "http://%s:%u/api/%.1024s/get_load_state?label=%s",
-                       node.host,
-                       node.port,
-                       loader->hub->database,
-                       label);
-        struct mri_exchange x = {
-            .url = url, .credentials = true, .timeout_ms = loader->hub->limits.control_ms};
-        mri_load_count(&loader->hub->counters.labels_asked, 1);
-        mri_load_http_exchange(loader, &x);
-        if (x.code != CURLE_OK) {
-            (void)mri_load_reply_failed(reply, MR_OUTCOME_RECONNECT, &x);
-            return MR_LABEL_UNANSWERED;
-        }
-        if (!x.redirect[0])
-            return mri_load_label_parse(
-                x.status, loader->text.p ? loader->text.p : "", loader->text.len, reply);
-        if (!follow(loader, &x, &node, reply))
-            return MR_LABEL_UNANSWERED;
-    }
-    (void)mri_load_reply_set(reply,
-                             MR_OUTCOME_RETRY,
-                             "redirected in a circle",
-                             "FEs name each other for the state of a label");
-    return MR_LABEL_UNANSWERED;
+    char path[MRI_URL_BYTES];
+    (void)snprintf(
+        path, sizeof path, "/api/%.1024s/get_load_state?label=%s", loader->hub->database, label);
+    struct mri_exchange x = {.timeout_ms = loader->hub->limits.control_ms};
+    mri_load_count(&loader->hub->counters.labels_asked, 1);
+    if (mri_load_ask(loader, fe, path, &x, reply) != MR_OUTCOME_DONE)
+        return MR_LABEL_UNANSWERED;
+    return mri_load_label_parse(x.status, mri_load_text(loader), loader->text.len, reply);
 }
 
 /* "UNKNOWN" from one FE is no answer while another one may know more; a known state is final. */

@@ -33,8 +33,8 @@ add_all(struct curl_slist *list, const struct header *headers, size_t count)
 
 /* strict_mode: without it a value that does not convert becomes NULL in silence where the column
  * allows NULL; with it the row is filtered, and max_filter_ratio 0 then fails the load. */
-static struct curl_slist *
-build_headers(const struct mr_loader *loader, const struct mr_load_job *job)
+struct curl_slist *
+mri_load_headers(const struct mr_loader *loader, const struct mr_load_job *job, bool expect)
 {
     char timeout[24];
     (void)snprintf(timeout, sizeof timeout, "%" PRId64, loader->hub->load_timeout_s);
@@ -55,19 +55,33 @@ build_headers(const struct mr_loader *loader, const struct mr_load_job *job)
     /* libcurl 7.88 asks before every PUT; a backend that is known needs no asking, which saves a
      * round trip, unless the last attempt went wrong: then it may say why before the body goes out.
      */
-    struct curl_slist *list = loader->careful ? mri_load_header_add(NULL, "Expect", "100-continue")
-                                              : curl_slist_append(NULL, "Expect:");
+    struct curl_slist *list = expect ? mri_load_header_add(NULL, "Expect", "100-continue")
+                                     : curl_slist_append(NULL, "Expect:");
     return add_all(list, headers, MR_ARRAY_LEN(headers));
+}
+
+enum mr_outcome
+mri_load_headers_refused(const struct mr_load_job *job, struct mr_load_reply *reply)
+{
+    return mri_load_reply_set(
+        reply,
+        MR_OUTCOME_FATAL,
+        "request refused",
+        "a header of table %s cannot be sent: a control character in a column "
+        "name, or no memory",
+        job->table);
 }
 
 /* What an answer, or its absence, means once the body may have gone out. */
 static enum mr_outcome
-judge(struct mr_loader *loader, const struct mri_exchange *x, struct mr_load_reply *reply)
+judge_exchange(struct mr_loader *loader,
+               const struct mri_exchange *x,
+               const struct mri_judge *judge,
+               struct mr_load_reply *reply)
 {
-    const char *body = loader->text.p ? loader->text.p : "";
     enum mr_outcome outcome;
     if (x->code == CURLE_OK) {
-        outcome = mr_load_classify((int)x->status, body, loader->text.len, reply);
+        outcome = judge->classify(loader, x->status, reply, judge->context);
         if (outcome != MR_OUTCOME_DONE || x->handed == x->body->bytes)
             return outcome;
         return mri_load_reply_set(reply,
@@ -81,42 +95,65 @@ judge(struct mr_loader *loader, const struct mri_exchange *x, struct mr_load_rep
     /* A backend that refuses answers before it has read the body and closes: the rest of the body
      * then fails, and the answer, complete as only complete JSON can be parsed, still counts. */
     if (!x->oversize && x->status == 200) {
-        outcome = mr_load_classify((int)x->status, body, loader->text.len, reply);
+        outcome = judge->classify(loader, x->status, reply, judge->context);
         if (outcome != MR_OUTCOME_DONE && outcome != MR_OUTCOME_UNKNOWN)
             return outcome;
     }
     return mri_load_reply_failed(reply, MR_OUTCOME_UNKNOWN, x);
 }
 
-static enum mr_outcome
-send_body(struct mr_loader *loader,
-          const struct mri_node *backend,
-          const struct mr_load_job *job,
-          struct mr_load_reply *reply)
+enum mr_outcome
+mri_load_send(struct mr_loader *loader,
+              const struct mri_node *backend,
+              const char *path,
+              struct curl_slist *headers,
+              const struct mr_body *body,
+              const struct mri_judge *judge,
+              struct mr_load_reply *reply)
 {
     char url[MRI_URL_BYTES];
-    if (!mri_load_url(loader->hub, backend, job->table, url, sizeof url))
+    if (!mri_load_url(backend, path, url, sizeof url))
         return mri_load_reply_set(
             reply, MR_OUTCOME_FATAL, "request refused", "table name too long");
-    struct curl_slist *headers = build_headers(loader, job);
-    if (!headers)
-        return mri_load_reply_set(
-            reply,
-            MR_OUTCOME_FATAL,
-            "request refused",
-            "a header of table %s cannot be sent: a control character in a column "
-            "name, or no memory",
-            job->table);
     struct mri_exchange x = {.url = url,
                              .headers = headers,
-                             .body = job->body,
+                             .body = body,
                              .put = true,
                              .credentials = true,
                              .timeout_ms = loader->hub->load_timeout_s * 1000 +
                                            loader->hub->limits.body_slack_ms};
     mri_load_http_exchange(loader, &x);
+    return judge_exchange(loader, &x, judge, reply);
+}
+
+static enum mr_outcome
+classify_plain(const struct mr_loader *loader,
+               long status,
+               struct mr_load_reply *reply,
+               void *context)
+{
+    (void)context;
+    return mr_load_classify((int)status, mri_load_text(loader), loader->text.len, reply);
+}
+
+static enum mr_outcome
+send_plain(struct mr_loader *loader,
+           const struct mri_node *backend,
+           const struct mr_load_job *job,
+           struct mr_load_reply *reply)
+{
+    char path[MRI_URL_BYTES];
+    const struct mri_judge judge = {classify_plain, NULL};
+    if (!mri_load_path(loader->hub, job->table, path, sizeof path))
+        return mri_load_reply_set(
+            reply, MR_OUTCOME_FATAL, "request refused", "table name too long");
+    struct curl_slist *headers = mri_load_headers(loader, job, loader->careful);
+    if (!headers)
+        return mri_load_headers_refused(job, reply);
+    enum mr_outcome outcome =
+        mri_load_send(loader, backend, path, headers, job->body, &judge, reply);
     curl_slist_free_all(headers);
-    return judge(loader, &x, reply);
+    return outcome;
 }
 
 static enum mr_outcome
@@ -134,16 +171,24 @@ attempt(struct mr_loader *loader, const struct mr_load_job *job, struct mr_load_
                                   job->label);
     if (!mri_load_hub_backend(loader->hub, &backend)) {
         enum mr_outcome outcome =
-            mri_load_redirect(loader, job->table, job->label, &backend, reply);
+            mri_load_redirect_plain(loader, job->table, job->label, &backend, reply);
         if (outcome != MR_OUTCOME_DONE)
             return outcome;
         mri_load_hub_learn(loader->hub, &backend);
     }
-    enum mr_outcome outcome = send_body(loader, &backend, job, reply);
+    enum mr_outcome outcome = send_plain(loader, &backend, job, reply);
     if (outcome == MR_OUTCOME_RETRY || outcome == MR_OUTCOME_RECONNECT ||
         outcome == MR_OUTCOME_UNKNOWN)
         mri_load_hub_forget(loader->hub, &backend);
     return outcome;
+}
+
+void
+mri_load_count_attempt(struct mr_load_hub *hub, enum mr_outcome outcome, int64_t begin_ms)
+{
+    mri_load_count(&hub->counters.outcomes[outcome], 1);
+    mri_load_count(&hub->counters.attempt_us,
+                   (uint64_t)(mr_clock_monotonic_ms() - begin_ms) * 1000);
 }
 
 enum mr_outcome
@@ -157,8 +202,7 @@ mr_load_once(struct mr_loader *loader,
     mri_load_reply_init(ret_reply);
     enum mr_outcome outcome = attempt(loader, job, ret_reply);
     ret_reply->outcome = outcome;
-    mri_load_count(&hub->counters.outcomes[outcome], 1);
-    mri_load_count(&hub->counters.attempt_us, (uint64_t)(mr_clock_monotonic_ms() - begin) * 1000);
+    mri_load_count_attempt(hub, outcome, begin);
     if (outcome == MR_OUTCOME_DONE)
         mri_load_hub_done(hub, job, ret_reply->visible);
     return outcome;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "millrace/base/log.h"
 #include "millrace/base/text.h"
 #include "millrace/load.h"
 
@@ -29,9 +30,10 @@ struct mri_node {
 
 /* Durations, in one place so that tests can shorten them. */
 struct mri_limits {
-    int64_t control_ms;    /* one question to an FE */
-    int64_t body_slack_ms; /* on top of the `timeout` header: the server gives up first */
-    int64_t refresh_ms;    /* ask an FE for a backend at least this often */
+    int64_t control_ms;     /* one question to an FE */
+    int64_t body_slack_ms;  /* on top of the `timeout` header: the server gives up first */
+    int64_t publish_wait_s; /* how long a commit may wait at the server to become visible */
+    int64_t refresh_ms;     /* ask an FE for a backend at least this often */
     int64_t pause_min_ms, pause_max_ms;
     int64_t remind_ms;  /* "still failing" lines */
     int64_t horizon_ms; /* age up to which an unknown label is taken as absent without a witness */
@@ -48,6 +50,7 @@ struct mr_load_hub {
     struct mri_node *allowed; /* [const] FE hosts on any port, then sink.starrocks.backends */
     uint32_t allowed_count;   /* [const] */
     char *database;           /* [const] percent-encoded */
+    char *database_name;      /* [const] as it is, for headers */
     char *user, *password;    /* [const] */
     int64_t connect_timeout_ms, load_timeout_s; /* [const] */
     struct mri_limits limits;                   /* [const] once loaders exist */
@@ -82,11 +85,13 @@ struct mri_exchange {
     struct curl_slist *headers;
     const struct mr_body *body; /* PUT with this body; NULL: as `put` says, without one */
     bool put;
+    bool post; /* empty POST, sent once: libcurl may not repeat it on another connection */
     bool credentials;
     int64_t timeout_ms;
 
     CURLcode code;
     long status;                  /* 0: no status line came */
+    bool asked;                   /* the request's head may have gone out */
     bool sent;                    /* bytes of the body may have gone out */
     size_t handed;                /* bytes of the body that libcurl took */
     bool stopped;                 /* cut by mr_load_stop or give_up */
@@ -158,7 +163,12 @@ void mri_load_pause(struct mr_loader *loader, int64_t ms);
 /* Jittered exponential pause after `failures` (1, 2, …) in a row. */
 int64_t mri_load_backoff_ms(struct mr_loader *loader, uint32_t failures);
 
-/* --- load.c, redirect.c, label.c ------------------------------------------------------------ */
+/* --- reply.c: what was answered ------------------------------------------------------------- */
+
+/* What a 2xx reply of JSON says; texts never NULL. */
+struct mri_words {
+    const char *status, *message, *job_status;
+};
 
 /* Empties the reply: outcome UNKNOWN, cause "no answer". */
 void mri_load_reply_init(struct mr_load_reply *reply);
@@ -174,19 +184,89 @@ enum mr_outcome mri_load_reply_failed(struct mr_load_reply *reply,
                                       enum mr_outcome outcome,
                                       const struct mri_exchange *exchange);
 
-/* Asks an FE for a backend of the table. DONE: *ret_node may be sent to. */
+/* Outcome and cause; the message stays. */
+enum mr_outcome
+mri_load_reply_conclude(struct mr_load_reply *reply, enum mr_outcome outcome, const char *cause);
+
+/* Pure: fills the reply from a body of either shape. What is no 2xx or no JSON is judged here, the
+ * rest by `judge`. */
+enum mr_outcome mri_load_reply_read(int http_status,
+                                    const char *body,
+                                    size_t len,
+                                    enum mr_outcome (*judge)(const struct mri_words *words,
+                                                             struct mr_load_reply *reply,
+                                                             void *context),
+                                    void *context,
+                                    struct mr_load_reply *ret_reply);
+
+/* Pure: what the words of a failure mean (phrases.def). */
+enum mr_outcome mri_load_message_classify(const char *message, struct mr_load_reply *reply);
+
+/* Pure: reply of get_load_state. MR_LABEL_UNANSWERED when it is no answer. */
+enum mr_label_state
+mri_load_label_parse(long status, const char *body, size_t len, struct mr_load_reply *ret_reply);
+
+/* Text of the last reply; never NULL. */
+static inline const char *
+mri_load_text(const struct mr_loader *loader)
+{
+    return loader->text.p ? loader->text.p : "";
+}
+
+/* What the answer in loader->text means. */
+struct mri_judge {
+    enum mr_outcome (*classify)(const struct mr_loader *loader,
+                                long status,
+                                struct mr_load_reply *reply,
+                                void *context);
+    void *context;
+};
+
+/* --- redirect.c, ask.c: questions to FEs ----------------------------------------------------- */
+
+/* Asks where a body may be sent. */
+struct mri_question {
+    const char *path;           /* behind host and port */
+    struct curl_slist *headers; /* borrowed */
+    struct mri_judge judge;     /* of an answer without a redirect; only a head was sent */
+};
+
+/* One empty PUT to an FE, and to the FE that it names. DONE: *ret_node may be sent to. */
 enum mr_outcome mri_load_redirect(struct mr_loader *loader,
-                                  const char *table,
-                                  const char *label,
+                                  const struct mri_question *question,
                                   struct mri_node *ret_node,
                                   struct mr_load_reply *reply);
 
-/* URL of the load path on a node. False when it does not fit. */
-bool mri_load_url(const struct mr_load_hub *hub,
-                  const struct mri_node *node,
-                  const char *table,
-                  char *out,
-                  size_t size);
+/* The same for a plain load; label may be NULL. */
+enum mr_outcome mri_load_redirect_plain(struct mr_loader *loader,
+                                        const char *table,
+                                        const char *label,
+                                        struct mri_node *ret_node,
+                                        struct mr_load_reply *reply);
+
+/* Location → node on the allow list: DONE or FATAL. */
+enum mr_outcome mri_load_follow(const struct mr_loader *loader,
+                                const struct mri_exchange *x,
+                                uint16_t default_port,
+                                struct mri_node *ret_node,
+                                struct mr_load_reply *reply);
+
+/* A request without a body to an FE, and to the leader it names. x carries the request; its url is
+ * set here. DONE: an answer is in loader->text, its status in x. FATAL: redirected off the allow
+ * list. RECONNECT: no answer; x->asked tells whether one was due. */
+enum mr_outcome mri_load_ask(struct mr_loader *loader,
+                             const struct mri_node *fe,
+                             const char *path,
+                             struct mri_exchange *x,
+                             struct mr_load_reply *reply);
+
+/* Path of a plain load. False when it does not fit. */
+bool mri_load_path(const struct mr_load_hub *hub, const char *table, char *out, size_t size);
+
+/* URL of a path on a node. False when it does not fit. */
+bool mri_load_url(const struct mri_node *node, const char *path, char *out, size_t size);
+
+/* --- load.c: bodies -------------------------------------------------------------------------- */
 
 bool mri_load_label_valid(const char *label);
 
@@ -195,6 +275,58 @@ bool mri_load_label_valid(const char *label);
 struct curl_slist *
 mri_load_header_add(struct curl_slist *list, const char *name, const char *value);
 
-/* Pure: reply of get_load_state. MR_LABEL_UNANSWERED when it is no answer. */
-enum mr_label_state
-mri_load_label_parse(long status, const char *body, size_t len, struct mr_load_reply *ret_reply);
+/* Headers of a load. `expect`: ask before the body goes out. NULL as above. */
+struct curl_slist *
+mri_load_headers(const struct mr_loader *loader, const struct mr_load_job *job, bool expect);
+
+/* The reply for headers that were NULL. */
+enum mr_outcome mri_load_headers_refused(const struct mr_load_job *job,
+                                         struct mr_load_reply *reply);
+
+/* The body to a backend, once, and what the answer, or its absence, means: RECONNECT, nothing of
+ * the body went out; UNKNOWN, some may have. */
+enum mr_outcome mri_load_send(struct mr_loader *loader,
+                              const struct mri_node *backend,
+                              const char *path,
+                              struct curl_slist *headers,
+                              const struct mr_body *body,
+                              const struct mri_judge *judge,
+                              struct mr_load_reply *reply);
+
+/* Counts an attempt to load that began at begin_ms. */
+void mri_load_count_attempt(struct mr_load_hub *hub, enum mr_outcome outcome, int64_t begin_ms);
+
+/* --- trouble.c: attempts in a row ------------------------------------------------------------- */
+
+struct mri_sentences {
+    const char *failed, *refused, *unknown, *recovered;
+};
+
+/* What is in the way of one call, from its first attempt to its end: pauses and log lines. */
+struct mri_trouble {
+    struct mr_loader *loader;
+    const char *table, *label; /* table: "" when there is none */
+    const struct mri_sentences *say;
+    struct mr_load_reply *reply; /* of the last attempt */
+    uint32_t attempts;
+    uint32_t failures;   /* in a row that had a pause; sets its length */
+    uint32_t reconnects; /* in a row without a pause */
+    int64_t begin_ms;
+    int64_t logged_ms; /* last line about the trouble */
+    const char *cause; /* of that line, NULL: none */
+    enum mr_outcome outcome;
+};
+
+void mri_trouble_log(const struct mri_trouble *t, enum mr_log_level level, const char *sentence);
+
+/* One line when the situation changes, then one each remind_ms. */
+void mri_trouble_note(struct mri_trouble *t, enum mr_outcome outcome);
+
+void mri_trouble_pause(struct mri_trouble *t);
+
+/* After RETRY, RECONNECT or a FATAL that can be mended: notes it and pauses. A host that took
+ * nothing costs no pause, once for each host there is. */
+void mri_trouble_wait(struct mri_trouble *t, enum mr_outcome outcome);
+
+/* The outcome goes into the reply; DONE after trouble has its line. */
+enum mr_outcome mri_trouble_finish(struct mri_trouble *t, enum mr_outcome outcome);

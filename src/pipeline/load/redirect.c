@@ -11,23 +11,20 @@
 #define HOPS_MAX 3 /* an FE may name another FE (its leader) before a backend */
 
 bool
-mri_load_url(const struct mr_load_hub *hub,
-             const struct mri_node *node,
-             const char *table,
-             char *out,
-             size_t size)
+mri_load_path(const struct mr_load_hub *hub, const char *table, char *out, size_t size)
 {
     char *escaped = curl_easy_escape(NULL, table, 0);
     if (!escaped)
         return false;
-    int len = snprintf(out,
-                       size,
-                       "http://%s:%u/api/%s/%s/_stream_load",
-                       node->host,
-                       node->port,
-                       hub->database,
-                       escaped);
+    int len = snprintf(out, size, "/api/%s/%s/_stream_load", hub->database, escaped);
     curl_free(escaped);
+    return len > 0 && (size_t)len < size;
+}
+
+bool
+mri_load_url(const struct mri_node *node, const char *path, char *out, size_t size)
+{
+    int len = snprintf(out, size, "http://%s:%u%s", node->host, node->port, path);
     return len > 0 && (size_t)len < size;
 }
 
@@ -75,27 +72,20 @@ mri_load_reply_failed(struct mr_load_reply *reply,
                                                 : exchange->problem);
 }
 
-/* One empty PUT. The label goes along so that the FE's log names the load. */
+/* One empty PUT. */
 static enum mr_outcome
 ask(struct mr_loader *loader,
     const struct mri_node *fe,
-    const char *table,
-    const char *label,
+    const struct mri_question *question,
     struct mri_exchange *x,
     struct mr_load_reply *reply)
 {
     char url[MRI_URL_BYTES];
-    if (!mri_load_url(loader->hub, fe, table, url, sizeof url))
+    if (!mri_load_url(fe, question->path, url, sizeof url))
         return mri_load_reply_set(
             reply, MR_OUTCOME_FATAL, "request refused", "table name too long");
-    struct curl_slist *headers = mri_load_header_add(NULL, "Expect", "100-continue");
-    if (headers && label)
-        headers = mri_load_header_add(headers, "label", label);
-    if (!headers)
-        return mri_load_reply_set(
-            reply, MR_OUTCOME_RETRY, "out of memory", "no memory for a request");
     *x = (struct mri_exchange){.url = url,
-                               .headers = headers,
+                               .headers = question->headers,
                                .put = true,
                                .credentials = true,
                                .timeout_ms = loader->hub->limits.control_ms};
@@ -103,7 +93,6 @@ ask(struct mr_loader *loader,
     mri_load_http_exchange(loader, x);
     x->url = NULL;
     x->headers = NULL;
-    curl_slist_free_all(headers);
     if (x->code != CURLE_OK)
         return mri_load_reply_failed(
             reply, x->stopped ? MR_OUTCOME_RETRY : MR_OUTCOME_RECONNECT, x);
@@ -112,10 +101,14 @@ ask(struct mr_loader *loader,
 
 /* An FE that answers, but with no redirect. No body was sent, so nothing can be in. */
 static enum mr_outcome
-refused(struct mr_loader *loader, const struct mri_exchange *x, struct mr_load_reply *reply)
+judge_refusal(const struct mr_loader *loader,
+              long status,
+              struct mr_load_reply *reply,
+              void *context)
 {
-    enum mr_outcome outcome = mr_load_classify(
-        (int)x->status, loader->text.p ? loader->text.p : "", loader->text.len, reply);
+    (void)context;
+    enum mr_outcome outcome =
+        mr_load_classify((int)status, mri_load_text(loader), loader->text.len, reply);
     switch (outcome) {
     case MR_OUTCOME_DONE:
     case MR_OUTCOME_REJECTED:
@@ -137,16 +130,16 @@ refused(struct mr_loader *loader, const struct mri_exchange *x, struct mr_load_r
     return reply->outcome;
 }
 
-/* Location → node on the allow list. */
-static enum mr_outcome
-read_redirect(struct mr_loader *loader,
-              const struct mri_exchange *x,
-              struct mri_node *ret_node,
-              struct mr_load_reply *reply)
+enum mr_outcome
+mri_load_follow(const struct mr_loader *loader,
+                const struct mri_exchange *x,
+                uint16_t default_port,
+                struct mri_node *ret_node,
+                struct mr_load_reply *reply)
 {
     char shown[256];
     (void)mr_text_quote(shown, sizeof shown, x->redirect, strlen(x->redirect));
-    const char *problem = mri_load_node_parse(x->redirect, MRI_BE_PORT, ret_node);
+    const char *problem = mri_load_node_parse(x->redirect, default_port, ret_node);
     if (problem) {
         (void)mri_load_reply_set(reply,
                                  MR_OUTCOME_FATAL,
@@ -185,8 +178,7 @@ is_fe(const struct mr_load_hub *hub, const struct mri_node *node)
 
 enum mr_outcome
 mri_load_redirect(struct mr_loader *loader,
-                  const char *table,
-                  const char *label,
+                  const struct mri_question *question,
                   struct mri_node *ret_node,
                   struct mr_load_reply *reply)
 {
@@ -196,10 +188,12 @@ mri_load_redirect(struct mr_loader *loader,
     struct mri_exchange x;
     enum mr_outcome outcome = MR_OUTCOME_RETRY;
     for (int hop = 0; hop < HOPS_MAX; hop++) {
-        outcome = ask(loader, &node, table, label, &x, reply);
+        outcome = ask(loader, &node, question, &x, reply);
         if (outcome == MR_OUTCOME_DONE)
-            outcome = x.redirect[0] ? read_redirect(loader, &x, &node, reply)
-                                    : refused(loader, &x, reply);
+            outcome =
+                x.redirect[0]
+                    ? mri_load_follow(loader, &x, MRI_BE_PORT, &node, reply)
+                    : question->judge.classify(loader, x.status, reply, question->judge.context);
         if (outcome != MR_OUTCOME_DONE)
             break;
         if (!is_fe(hub, &node)) {
@@ -211,6 +205,31 @@ mri_load_redirect(struct mr_loader *loader,
     }
     if (outcome != MR_OUTCOME_FATAL && !x.stopped)
         mri_load_hub_fe_failed(hub, fe);
+    return outcome;
+}
+
+/* The label goes along so that the FE's log names the load. */
+enum mr_outcome
+mri_load_redirect_plain(struct mr_loader *loader,
+                        const char *table,
+                        const char *label,
+                        struct mri_node *ret_node,
+                        struct mr_load_reply *reply)
+{
+    char path[MRI_URL_BYTES];
+    if (!mri_load_path(loader->hub, table, path, sizeof path))
+        return mri_load_reply_set(
+            reply, MR_OUTCOME_FATAL, "request refused", "table name too long");
+    struct curl_slist *headers = mri_load_header_add(NULL, "Expect", "100-continue");
+    if (headers && label)
+        headers = mri_load_header_add(headers, "label", label);
+    if (!headers)
+        return mri_load_reply_set(
+            reply, MR_OUTCOME_RETRY, "out of memory", "no memory for a request");
+    struct mri_question question = {
+        .path = path, .headers = headers, .judge = {judge_refusal, NULL}};
+    enum mr_outcome outcome = mri_load_redirect(loader, &question, ret_node, reply);
+    curl_slist_free_all(headers);
     return outcome;
 }
 
@@ -238,7 +257,7 @@ mr_load_probe(struct mr_loader *loader, const char *table, struct mr_error *rete
     mri_load_reply_init(&reply);
     loader->give_up = NULL;
     for (uint32_t i = 0; i < loader->hub->fe_count && outcome == MR_OUTCOME_RECONNECT; i++)
-        outcome = mri_load_redirect(loader, table, NULL, &node, &reply);
+        outcome = mri_load_redirect_plain(loader, table, NULL, &node, &reply);
     if (outcome != MR_OUTCOME_DONE)
         return probe_failed(&reply, reterr_error);
     char problem[CURL_ERROR_SIZE];

@@ -138,48 +138,49 @@ find_message(json_t *root)
     return message[0] ? message : find_string(root, "msg");
 }
 
-static enum mr_outcome
-conclude(struct mr_load_reply *reply, enum mr_outcome outcome, const char *cause)
+enum mr_outcome
+mri_load_reply_conclude(struct mr_load_reply *reply, enum mr_outcome outcome, const char *cause)
 {
     reply->outcome = outcome;
     reply->cause = cause;
     return outcome;
 }
 
-static enum mr_outcome
-classify_message(const char *message, struct mr_load_reply *reply)
+enum mr_outcome
+mri_load_message_classify(const char *message, struct mr_load_reply *reply)
 {
     for (size_t i = 0; i < MR_ARRAY_LEN(phrases); i++) {
         const struct phrase *p = &phrases[i];
         if (strcasestr(message, p->phrase)) {
             reply->mendable = p->mendable;
             set_hint(reply, p->hint);
-            return conclude(reply, p->outcome, p->cause);
+            return mri_load_reply_conclude(reply, p->outcome, p->cause);
         }
     }
-    return conclude(reply, MR_OUTCOME_UNKNOWN, "failed for a reason not known here");
+    return mri_load_reply_conclude(reply, MR_OUTCOME_UNKNOWN, "failed for a reason not known here");
 }
 
 static enum mr_outcome
-classify_status(json_t *root, struct mr_load_reply *reply)
+judge_load(const struct mri_words *words, struct mr_load_reply *reply, void *context)
 {
-    const char *status = find_string(root, "Status");
+    (void)context;
+    const char *status = words->status;
     if (strcasecmp(status, "Success") == 0) {
         reply->visible = true;
-        return conclude(reply, MR_OUTCOME_DONE, "success");
+        return mri_load_reply_conclude(reply, MR_OUTCOME_DONE, "success");
     }
     if (strcasecmp(status, "Publish Timeout") == 0)
-        return conclude(reply, MR_OUTCOME_DONE, "committed, visible later");
+        return mri_load_reply_conclude(reply, MR_OUTCOME_DONE, "committed, visible later");
     if (strcasecmp(status, "Label Already Exists") == 0 ||
         strcasecmp(status, "LABEL_ALREADY_EXISTS") == 0) {
-        if (strcasecmp(find_string(root, "ExistingJobStatus"), "FINISHED") == 0)
-            return conclude(reply, MR_OUTCOME_DONE, "an earlier attempt was loaded");
-        return conclude(reply, MR_OUTCOME_UNKNOWN, "an earlier attempt still runs");
+        if (strcasecmp(words->job_status, "FINISHED") == 0)
+            return mri_load_reply_conclude(reply, MR_OUTCOME_DONE, "an earlier attempt was loaded");
+        return mri_load_reply_conclude(reply, MR_OUTCOME_UNKNOWN, "an earlier attempt still runs");
     }
     /* "OK" is what other endpoints say: it is no word about a load. */
     if (!status[0] || strcasecmp(status, "OK") == 0)
-        return conclude(reply, MR_OUTCOME_UNKNOWN, "not a load's reply");
-    return classify_message(find_message(root), reply);
+        return mri_load_reply_conclude(reply, MR_OUTCOME_UNKNOWN, "not a load's reply");
+    return mri_load_message_classify(words->message, reply);
 }
 
 /* HTTP statuses that no load's reply has: FE errors, and whatever stands in between. 408 and 5xx
@@ -223,9 +224,9 @@ classify_http(int http_status, struct mr_load_reply *reply)
             continue;
         set_hint(reply, http_statuses[i].hint);
         reply->mendable = http_statuses[i].outcome == MR_OUTCOME_FATAL;
-        return conclude(reply, http_statuses[i].outcome, http_statuses[i].cause);
+        return mri_load_reply_conclude(reply, http_statuses[i].outcome, http_statuses[i].cause);
     }
-    return conclude(reply, MR_OUTCOME_UNKNOWN, "unexpected HTTP status");
+    return mri_load_reply_conclude(reply, MR_OUTCOME_UNKNOWN, "unexpected HTTP status");
 }
 
 /* Printable, and without the double quotes that the log would escape once more. */
@@ -240,7 +241,14 @@ set_message(struct mr_load_reply *reply, const char *text, size_t len)
 }
 
 enum mr_outcome
-mr_load_classify(int http_status, const char *body, size_t len, struct mr_load_reply *ret_reply)
+mri_load_reply_read(int http_status,
+                    const char *body,
+                    size_t len,
+                    enum mr_outcome (*judge)(const struct mri_words *words,
+                                             struct mr_load_reply *reply,
+                                             void *context),
+                    void *context,
+                    struct mr_load_reply *ret_reply)
 {
     mri_load_reply_init(ret_reply);
     json_t *root = parse_object(body, len);
@@ -251,14 +259,24 @@ mr_load_classify(int http_status, const char *body, size_t len, struct mr_load_r
         set_message(ret_reply, body, len);
     if (root)
         read_fields(root, ret_reply);
-    if (http_status < 200 || http_status >= 300)
+    if (http_status < 200 || http_status >= 300) {
         (void)classify_http(http_status, ret_reply);
-    else if (root)
-        (void)classify_status(root, ret_reply);
-    else
-        (void)conclude(ret_reply, MR_OUTCOME_UNKNOWN, "not a load's reply");
+    } else if (root) {
+        const struct mri_words words = {.status = find_string(root, "Status"),
+                                        .message = message,
+                                        .job_status = find_string(root, "ExistingJobStatus")};
+        (void)judge(&words, ret_reply, context);
+    } else {
+        (void)mri_load_reply_conclude(ret_reply, MR_OUTCOME_UNKNOWN, "not a load's reply");
+    }
     json_decref(root);
     return ret_reply->outcome;
+}
+
+enum mr_outcome
+mr_load_classify(int http_status, const char *body, size_t len, struct mr_load_reply *ret_reply)
+{
+    return mri_load_reply_read(http_status, body, len, judge_load, NULL, ret_reply);
 }
 
 static const struct {

@@ -9,82 +9,22 @@
 #include "millrace/base/log.h"
 #include "pipeline/load/load_priv.h"
 
+static const struct mri_sentences sentences = {
+    .failed = "load failed, retrying",
+    .refused = "load refused, waiting for this to be mended",
+    .unknown = "fate of a load is unknown, asking for its label",
+    .recovered = "load recovered",
+};
+
 /* One job on its way. */
 struct settle {
     struct mr_loader *loader;
     const struct mr_load_job *job;
     struct mr_load_reply *reply;
+    struct mri_trouble trouble;
     char witness[MRI_LABEL_BYTES]; /* label that was in before this job's first attempt, or "" */
-    uint32_t attempts;
-    uint32_t failures;   /* in a row that had a pause; sets its length */
-    uint32_t reconnects; /* in a row without a pause */
-    int64_t begin_ms;
-    int64_t doubt_ms;    /* begin of the first attempt whose fate is open, -1: none */
-    int64_t logged_ms;   /* last line about the trouble */
-    const char *trouble; /* cause of that line, NULL: none */
-    enum mr_outcome trouble_outcome;
+    int64_t doubt_ms;              /* begin of the first attempt whose fate is open, -1: none */
 };
-
-static void
-log_trouble(const struct settle *s, enum mr_log_level level, const char *sentence)
-{
-    const struct mr_load_reply *reply = s->reply;
-    mr_log(level,
-           "load",
-           sentence,
-           MR_STR("table", s->job->table),
-           MR_STR("label", s->job->label),
-           MR_STR("outcome", mr_outcome_name(reply->outcome)),
-           MR_STR("cause", reply->cause),
-           MR_STR("message", reply->message),
-           MR_INT("attempts", s->attempts),
-           MR_INT("seconds", (mr_clock_monotonic_ms() - s->begin_ms) / 1000),
-           MR_STR("hint", reply->hint));
-}
-
-/* One line when the situation changes, then one each remind_ms. */
-static void
-note(struct settle *s, enum mr_outcome outcome)
-{
-    int64_t now = mr_clock_monotonic_ms();
-    bool same =
-        s->trouble && strcmp(s->trouble, s->reply->cause) == 0 && s->trouble_outcome == outcome;
-    if (same && now - s->logged_ms < s->loader->hub->limits.remind_ms)
-        return;
-    s->trouble = s->reply->cause;
-    s->trouble_outcome = outcome;
-    s->logged_ms = now;
-    s->reply->outcome = outcome;
-    if (outcome == MR_OUTCOME_FATAL)
-        log_trouble(s, MR_LOG_ERROR, "load refused, waiting for this to be mended");
-    else if (outcome == MR_OUTCOME_UNKNOWN)
-        log_trouble(s, MR_LOG_WARN, "fate of a load is unknown, asking for its label");
-    else
-        log_trouble(s, MR_LOG_WARN, "load failed, retrying");
-}
-
-static enum mr_outcome
-finish(struct settle *s, enum mr_outcome outcome)
-{
-    s->reply->outcome = outcome;
-    if (outcome == MR_OUTCOME_DONE && s->trouble)
-        mr_log(MR_LOG_INFO,
-               "load",
-               "load recovered",
-               MR_STR("table", s->job->table),
-               MR_STR("label", s->job->label),
-               MR_STR("cause", s->trouble),
-               MR_INT("attempts", s->attempts),
-               MR_INT("ms", mr_clock_monotonic_ms() - s->begin_ms));
-    return outcome;
-}
-
-static void
-pause_after(struct settle *s)
-{
-    s->failures++;
-    mri_load_pause(s->loader, mri_load_backoff_ms(s->loader, s->failures));
-}
 
 /* Is a load that no FE knows surely not in?
  * The server forgets finished labels, oldest first. So while it still knows a label that was
@@ -119,7 +59,7 @@ static enum mr_outcome
 unknown_label(struct settle *s)
 {
     if (absent(s)) {
-        s->failures = 0;
+        s->trouble.failures = 0;
         return MR_OUTCOME_RETRY;
     }
     (void)mri_load_reply_set(
@@ -144,7 +84,7 @@ ask_fate(struct settle *s)
 {
     struct mr_error error;
     while (!mri_load_stopped(s->loader)) {
-        note(s, MR_OUTCOME_UNKNOWN);
+        mri_trouble_note(&s->trouble, MR_OUTCOME_UNKNOWN);
         enum mr_label_state state = mr_load_label_state(s->loader, s->job->label, &error);
         switch (state) {
         case MR_LABEL_COMMITTED:
@@ -152,7 +92,7 @@ ask_fate(struct settle *s)
             return in_after_all(s, state == MR_LABEL_VISIBLE);
         case MR_LABEL_ABORTED:
             s->doubt_ms = -1;
-            s->failures = 0; /* an FE answers: the pauses begin anew */
+            s->trouble.failures = 0; /* an FE answers: the pauses begin anew */
             return MR_OUTCOME_RETRY;
         case MR_LABEL_UNKNOWN:
             return unknown_label(s);
@@ -170,9 +110,9 @@ ask_fate(struct settle *s)
             (void)snprintf(s->reply->hint, sizeof s->reply->hint, "%s", mr_error_get_hint(&error));
             break;
         }
-        pause_after(s);
+        mri_trouble_pause(&s->trouble);
     }
-    log_trouble(s, MR_LOG_WARN, "stopped before the fate of a load was known");
+    mri_trouble_log(&s->trouble, MR_LOG_WARN, "stopped before the fate of a load was known");
     return MR_OUTCOME_UNKNOWN;
 }
 
@@ -195,20 +135,6 @@ check_rows(struct settle *s)
            MR_INT("unselected", reply->rows_unselected));
 }
 
-/* After RETRY, RECONNECT or a FATAL that can be mended. A host that took nothing costs no pause,
- * once for each host there is. */
-static void
-wait_for_next(struct settle *s, enum mr_outcome outcome)
-{
-    note(s, outcome);
-    if (outcome == MR_OUTCOME_RECONNECT && s->reconnects < mri_load_hub_hosts(s->loader->hub)) {
-        s->reconnects++;
-        return;
-    }
-    s->reconnects = 0;
-    pause_after(s);
-}
-
 static bool
 is_final(const struct settle *s, enum mr_outcome outcome)
 {
@@ -221,7 +147,7 @@ run(struct settle *s)
 {
     while (!mri_load_stopped(s->loader)) {
         int64_t start = mr_clock_monotonic_ms();
-        s->attempts++;
+        s->trouble.attempts++;
         enum mr_outcome outcome = mr_load_once(s->loader, s->job, s->reply);
         if (outcome == MR_OUTCOME_DONE)
             check_rows(s);
@@ -232,15 +158,15 @@ run(struct settle *s)
             outcome = ask_fate(s);
         }
         if (is_final(s, outcome))
-            return finish(s, outcome);
+            return mri_trouble_finish(&s->trouble, outcome);
         if (outcome == MR_OUTCOME_UNKNOWN)
             break;
         if (asked)
-            pause_after(s); /* what went wrong is in the log already */
+            mri_trouble_pause(&s->trouble); /* what went wrong is in the log already */
         else
-            wait_for_next(s, outcome);
+            mri_trouble_wait(&s->trouble, outcome);
     }
-    return finish(s, MR_OUTCOME_RETRY);
+    return mri_trouble_finish(&s->trouble, MR_OUTCOME_RETRY);
 }
 
 enum mr_outcome
@@ -252,7 +178,12 @@ mr_load_settled(struct mr_loader *loader,
     struct settle s = {.loader = loader,
                        .job = job,
                        .reply = ret_reply,
-                       .begin_ms = mr_clock_monotonic_ms(),
+                       .trouble = {.loader = loader,
+                                   .table = job->table,
+                                   .label = job->label,
+                                   .say = &sentences,
+                                   .reply = ret_reply,
+                                   .begin_ms = mr_clock_monotonic_ms()},
                        .doubt_ms = -1};
     mri_load_reply_init(ret_reply);
     mri_load_hub_witness(loader->hub, s.witness);
