@@ -80,6 +80,26 @@ project_rest(const struct mr_plan *plan,
     return MR_REJECT_NONE;
 }
 
+/* --- shortcuts: a value is written whole, so that nothing of an earlier event stays in it */
+
+static inline void
+put_text(struct mr_value *value, const struct mri_token *token)
+{
+    value->text = (struct mr_slice){token->p, token->len};
+    value->dec = 0;
+    value->set = true;
+    value->csv_unsafe = false;
+}
+
+static inline void
+put_int64(struct mr_value *value, int64_t i64)
+{
+    value->text = (struct mr_slice){NULL, 0};
+    value->i64 = i64;
+    value->set = true;
+    value->csv_unsafe = false;
+}
+
 /* Up to eighteen digits; the scanner has checked that they are a number. */
 static inline bool
 short_int64(const struct mri_node *node, const struct mri_token *token, struct mr_value *value)
@@ -94,7 +114,7 @@ short_int64(const struct mri_node *node, const struct mri_token *token, struct m
     i64 = negative ? -i64 : i64;
     if (node->bounded && (i64 < node->bounds.i64.min || i64 > node->bounds.i64.max))
         return false;
-    *value = (struct mr_value){.i64 = i64, .set = true};
+    put_int64(value, i64);
     return true;
 }
 
@@ -104,52 +124,50 @@ short_time(struct mri_pen *pen, const struct mri_token *token, struct mr_value *
     int64_t us;
     if (mri_moment_time(&pen->day, token->p, token->len, &us) || !mri_moment_in_range(us))
         return false;
-    *value = (struct mr_value){.i64 = us, .set = true};
+    put_int64(value, us);
     return true;
 }
 
-/* True when the token is what the node's tokens usually are, and its value is written. */
-static inline bool
-take_shortcut(struct mr_decoder *decoder,
-              uint32_t index,
-              const struct mri_token *token,
-              struct mr_value *values)
+/* Nodes [from, …) whose tokens are what they usually are; their values are written. Returns the
+ * first node that needs the long way, or the number of nodes. */
+static uint32_t
+take_shortcuts(struct mr_decoder *decoder, uint32_t from, struct mr_value *values)
 {
-    const struct mri_shortcut *shortcut = &decoder->plan->shortcuts[index];
-    struct mr_value *value = &values[shortcut->column];
-    if (MR_UNLIKELY(token->kind != shortcut->kind || token->flags != 0))
-        return false;
-    switch ((enum mri_short)shortcut->way) {
-    case MRI_SHORT_TEXT:
-        if (token->len - shortcut->min_len > shortcut->span_len)
-            return false;
-        *value = (struct mr_value){.text = {token->p, token->len}, .set = true};
-        return true;
-    case MRI_SHORT_INT64:
-        return short_int64(&decoder->plan->nodes[index], token, value);
-    case MRI_SHORT_TIME:
-        return short_time(&decoder->pen, token, value);
-    case MRI_SHORT_OBJECT:
-        return true;
-    case MRI_SHORT_NONE:
-        break;
+    const struct mri_shortcut *shortcuts = decoder->plan->shortcuts;
+    const struct mri_token *tokens = decoder->tokens;
+    uint32_t i = from, count = decoder->plan->node_count;
+    for (; i < count; i++) {
+        const struct mri_shortcut *shortcut = &shortcuts[i];
+        const struct mri_token *token = &tokens[i];
+        struct mr_value *value = &values[shortcut->column];
+        if (MR_UNLIKELY(token->kind != shortcut->kind || token->flags != 0))
+            break;
+        if (MR_LIKELY(shortcut->way == MRI_SHORT_TEXT)) {
+            if (MR_UNLIKELY(token->len - shortcut->min_len > shortcut->span_len))
+                break;
+            put_text(value, token);
+        } else if (shortcut->way == MRI_SHORT_TIME) {
+            if (!short_time(&decoder->pen, token, value))
+                break;
+        } else if (shortcut->way == MRI_SHORT_INT64) {
+            if (!short_int64(&decoder->plan->nodes[i], token, value))
+                break;
+        } else if (shortcut->way != MRI_SHORT_OBJECT) {
+            break;
+        }
     }
-    return false;
+    return i;
 }
 
 enum mr_reject
 mri_project(struct mr_decoder *decoder, struct mr_event *event, struct mr_reject_info *ret_info)
 {
     const struct mr_plan *plan = decoder->plan;
-    uint32_t count = plan->node_count;
     enum mr_reject reject = MR_REJECT_NONE;
-    for (uint32_t i = 1; i < count && reject == MR_REJECT_NONE;) {
-        const struct mri_token *token = &decoder->tokens[i];
-        if (MR_LIKELY(take_shortcut(decoder, i, token, event->values))) {
-            i++;
-            continue;
-        }
+    uint32_t i = take_shortcuts(decoder, 1, event->values);
+    while (i < plan->node_count && reject == MR_REJECT_NONE) {
         const struct mri_node *node = &plan->nodes[i];
+        const struct mri_token *token = &decoder->tokens[i];
         if (!node->object && token->kind > MRI_NULL) {
             reject =
                 mri_convert(&decoder->pen, node, token, &event->values[node->column], ret_info);
@@ -157,6 +175,8 @@ mri_project(struct mr_decoder *decoder, struct mr_event *event, struct mr_reject
         } else {
             reject = project_rest(plan, i, token, event->values, ret_info, &i);
         }
+        if (i < plan->node_count)
+            i = take_shortcuts(decoder, i, event->values);
     }
     return reject;
 }

@@ -44,7 +44,7 @@ open_case(void)
 }
 
 /* Decodes {"at":…,"<field>":<value>}. */
-static inline __attribute__((noinline)) enum mr_reject
+static __attribute__((noinline)) enum mr_reject
 run(const char *field, const char *value)
 {
     char text[4096];
