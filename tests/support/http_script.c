@@ -203,6 +203,9 @@ play(struct connection *c, struct http_seen *seen, const struct http_step *step)
     if (bytes > 0 && http_seen_header(seen, "Expect"))
         send_all(c->fd, "HTTP/1.1 100 Continue\r\n\r\n", 25);
     read_body(c, seen, bytes);
+    /* The test reads the body after the answer: a socket orders that, but no sanitizer knows it. */
+    pthread_mutex_lock(&c->script->lock);
+    pthread_mutex_unlock(&c->script->lock);
     for (int64_t end = mr_clock_monotonic_ms() + step->delay_ms;
          step->delay_ms && !closing(c->script) && mr_clock_monotonic_ms() < end;)
         mr_clock_sleep_ms(5);
