@@ -176,7 +176,7 @@ Test(consume_rebalance, a_rebalance_is_served_under_back_pressure)
     member_init(&b, &cluster, "served");
     a.shared = shared;
     b.shared = shared;
-    member_start(&a, 7, 1 << 20);
+    member_start(&a, 100, 64); /* bytes end first: a message is always held for the next batch */
     member_take(&a, 70);
     int64_t taken = member_total(&a);
     member_start(&b, 7, 1 << 20);
@@ -190,6 +190,35 @@ Test(consume_rebalance, a_rebalance_is_served_under_back_pressure)
     T_INT_EQ(member_total(&a), taken);
     T_INT_EQ(a.lost, 0);
     drive(&a, &b, 4 * 500);
+    member_stop(&b);
+    member_stop(&a);
+    cluster_stop(&cluster);
+}
+
+Test(consume_rebalance, what_was_left_in_a_batch_goes_with_its_partitions)
+{
+    struct cluster cluster;
+    struct member a, b;
+    cluster_start(&cluster);
+    for (int32_t p = 0; p < T_PARTITIONS; p++) {
+        cluster_produce(&cluster, p, 500);
+    }
+    member_init(&a, &cluster, "left");
+    member_init(&b, &cluster, "left");
+    member_start(&a, 7, 1 << 20);
+    do {
+        T_INT_EQ(member_fill(&a, 20, NULL), MR_OK);
+    } while (a.batch->count < 7);
+    member_start(&b, 7, 1 << 20);
+    int64_t deadline = mr_clock_monotonic_ms() + 30000;
+    while (a.revoked == 0 && mr_clock_monotonic_ms() < deadline) {
+        T_INT_EQ(a.batch->count, 7);
+        T_INT_EQ(mr_consumer_fill(a.consumer, a.batch, 10, NULL), MR_OK);
+        T_INT_EQ(mr_consumer_fill(b.consumer, NULL, 10, NULL), MR_OK);
+    }
+    T_INT_EQ(a.revoked, 1);
+    T_INT_EQ(a.batch->count, 0);
+    T_INT_EQ(a.batch->bytes_used, 0);
     member_stop(&b);
     member_stop(&a);
     cluster_stop(&cluster);
