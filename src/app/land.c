@@ -202,8 +202,10 @@ remove_first(struct mr_app *app, struct mr_unit *unit, bool landed)
     app->units = unit->next;
     if (!landed) {
         mr_ledger_failed(app->ledger, unit->number);
+        /* Not those of a later assignment, behind a unit that the ledger has forgotten. */
         for (struct mr_unit *later = app->units; later; later = later->next)
-            drop(later);
+            if (mr_ledger_state(app->ledger, later->number) == MR_UNIT_FAILED)
+                drop(later);
         return;
     }
     mr_ledger_loaded(app->ledger, unit->number);

@@ -88,6 +88,23 @@ Test(app_land, given_up_units_end_at_once_and_load_nothing_more)
     close_case(&c);
 }
 
+Test(app_land, units_of_the_next_assignment_land_behind_those_that_were_given_up)
+{
+    static struct app_case c;
+    const struct mr_span row = {.end = 10, .event_time_us = INT64_MIN};
+    open_case(&c, 2);
+    mri_land(c.app, app_case_unit(&c));
+    mri_land_give_up(c.app);
+    T_INT_EQ(mr_ledger_assign(c.app->ledger, &row), MR_OK);
+    mri_land(c.app, app_case_unit(&c));
+    app_case_start_loaders(&c);
+    app_case_wait(&c, app_case_landed);
+    T_INT_EQ(atomic_load(&c.script.begun[1][WORLD_BY_KEY]), 0);
+    T_INT_EQ(app_case_place(&c, WORLD_LEDGER, 2), 3);
+    T_INT_EQ(mr_ledger_state(c.app->ledger, 2), MR_UNIT_LOADED);
+    close_case(&c);
+}
+
 Test(app_land, ledger_rows_that_come_in_after_the_unit_was_given_up_count_for_nothing)
 {
     static struct app_case c;
@@ -117,22 +134,30 @@ Test(app_land, a_unit_whose_partitions_went_away_after_it_was_counted_is_not_loa
     close_case(&c);
 }
 
+static bool
+last_unit_begun(struct app_case *c)
+{
+    return atomic_load(&c->script.begun[4][WORLD_BY_KEY]) > 0;
+}
+
 Test(app_land, after_a_unit_that_failed_no_later_ledger_rows_are_loaded)
 {
     static struct app_case c;
     open_case(&c, 2);
     c.script.outcome[2][WORLD_DETAIL] = MR_OUTCOME_FATAL;
     atomic_store(&c.script.held[2][WORLD_DETAIL], true);
-    for (int i = 0; i < 3; i++)
+    atomic_store(&c.script.held[4][WORLD_BY_KEY], true); /* never let go: it is given up */
+    for (int i = 0; i < 4; i++)
         mri_land(c.app, app_case_unit(&c));
     app_case_start_loaders(&c);
-    app_case_wait(&c, first_ledger_begun);
+    app_case_wait(&c, last_unit_begun);
     mr_clock_sleep_ms(30); /* the third unit's data is in */
     atomic_store(&c.script.held[2][WORLD_DETAIL], false);
     app_case_wait(&c, app_case_landed);
     T_TRUE(app_case_place(&c, WORLD_LEDGER, 1) > 0);
     T_INT_EQ(atomic_load(&c.script.begun[2][WORLD_LEDGER]), 0);
     T_INT_EQ(atomic_load(&c.script.begun[3][WORLD_LEDGER]), 0);
+    T_INT_EQ(atomic_load(&c.script.begun[4][WORLD_LEDGER]), 0);
     T_INT_EQ(c.app->landed_records, 10);
     T_TRUE(atomic_load(&c.app->failed));
     T_INT_EQ(c.app->failure.rc, MR_STARROCKS);
