@@ -13,9 +13,16 @@
 
 struct mr_sql; /* one MySQL connection; session time zone UTC */
 
+/* For questions that are answered at once: 15 s without an answer are an error, because who asks has
+ * signals and rebalances to serve. */
 MR_NODISCARD enum mr_rc
 mr_sql_connect(const struct mr_config *config, struct mr_sql **ret_sql,
                struct mr_error *reterr_error);
+
+/* For statements that read or make whole tables: an answer is waited for as long as for a load. */
+MR_NODISCARD enum mr_rc
+mr_sql_connect_patient(const struct mr_config *config, struct mr_sql **ret_sql,
+                       struct mr_error *reterr_error);
 
 void
 mr_sql_close(struct mr_sql **sql);

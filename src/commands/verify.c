@@ -10,7 +10,7 @@ verify(const struct mr_config *config, const struct mr_plan *plan)
 {
     struct mr_sql *sql = NULL;
     struct mr_error error = {0};
-    enum mr_rc rc = mr_sql_connect(config, &sql, &error);
+    enum mr_rc rc = mr_sql_connect_patient(config, &sql, &error);
     if (rc == MR_OK) {
         rc = mr_verify(sql, mr_plan_layout(plan), stdout, &error);
     }

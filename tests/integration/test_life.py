@@ -13,6 +13,7 @@ from harness import events
 from harness.broker import Broker
 from harness.paths import MILLRACE, ROOT
 from harness.program import Millrace
+from harness.proxy import TcpProxy
 from harness.starrocks import Rockpool
 from harness.wait import until
 from test_main_path import random_orders
@@ -59,6 +60,20 @@ def test_sigterm_while_kafka_is_away_still_ends(
     run = made.start()
     until("/livez", lambda: run.http("/livez")[0] == 200)
     assert run.stop(timeout_s=20) == 0
+
+
+@pytest.mark.timeout(120)
+def test_sigterm_while_starrocks_answers_no_query_still_ends(
+    starrocks: Rockpool, name: str, millrace: Callable[..., Millrace]
+) -> None:
+    proxy = TcpProxy(int(starrocks.mysql.rpartition(":")[2]))
+    proxy.hang_after_answers(2)  # the greeting and the login's ok
+    made = millrace(events.orders_config(
+        "127.0.0.1:9", starrocks.fe, f"127.0.0.1:{proxy.port}", name, name))
+    run = made.start()
+    until("the login", lambda: proxy.hangs)
+    assert run.stop(timeout_s=25) == 0
+    proxy.close()
 
 
 def test_a_second_signal_aborts(

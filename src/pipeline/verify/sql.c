@@ -13,6 +13,8 @@
 #define SR_BAD_TABLE     5502
 #define SR_ACCESS_DENIED 5203
 
+#define ANSWER_MS 15000 /* as for a frontend's HTTP answers */
+
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
 
 /* mysql_init would do it by itself, but not safely from two threads at once. */
@@ -30,10 +32,10 @@ seconds(int64_t ms)
 }
 
 static void
-set_options(MYSQL *handle, const struct mr_config *config)
+set_options(MYSQL *handle, const struct mr_config *config, int64_t answer_ms)
 {
     unsigned connect_s = seconds(config->starrocks.connect_timeout_ms);
-    unsigned answer_s = seconds(config->starrocks.load_timeout_s * 1000);
+    unsigned answer_s = seconds(answer_ms);
     unsigned tcp = MYSQL_PROTOCOL_TCP;
     my_bool no = 0;
     unsigned local_infile = 0; /* a server must not be able to ask for our files */
@@ -47,10 +49,11 @@ set_options(MYSQL *handle, const struct mr_config *config)
     mysql_options(handle, MYSQL_SET_CHARSET_NAME, "utf8mb4");
 }
 
-enum mr_rc
-mr_sql_connect(const struct mr_config *config,
-               struct mr_sql **ret_sql,
-               struct mr_error *reterr_error)
+static enum mr_rc
+connect_for(const struct mr_config *config,
+            int64_t answer_ms,
+            struct mr_sql **ret_sql,
+            struct mr_error *reterr_error)
 {
     pthread_once(&library_once, start_library);
     struct mr_sql *sql = calloc(1, sizeof *sql);
@@ -63,7 +66,7 @@ mr_sql_connect(const struct mr_config *config,
              "%s:%u",
              config->starrocks.mysql_host,
              config->starrocks.mysql_port);
-    set_options(sql->handle, config);
+    set_options(sql->handle, config, answer_ms);
     /* No database: it may not exist yet, and every name is written in full. */
     enum mr_rc rc = MR_OK;
     if (!mysql_real_connect(sql->handle,
@@ -84,6 +87,23 @@ mr_sql_connect(const struct mr_config *config,
     }
     *ret_sql = sql;
     return MR_OK;
+}
+
+enum mr_rc
+mr_sql_connect(const struct mr_config *config,
+               struct mr_sql **ret_sql,
+               struct mr_error *reterr_error)
+{
+    return connect_for(config, ANSWER_MS, ret_sql, reterr_error);
+}
+
+enum mr_rc
+mr_sql_connect_patient(const struct mr_config *config,
+                       struct mr_sql **ret_sql,
+                       struct mr_error *reterr_error)
+{
+    int64_t load_ms = config->starrocks.load_timeout_s * 1000;
+    return connect_for(config, load_ms > ANSWER_MS ? load_ms : ANSWER_MS, ret_sql, reterr_error);
 }
 
 void
@@ -127,7 +147,7 @@ static const struct explanation explanations[] = {
      "sink.starrocks.mysql must name the MySQL port (usually 9030), not an HTTP port"},
     {CR_SERVER_LOST,
      MR_STARROCKS,
-     "the FE went away or did not answer in time; look at its log, or raise the load timeout"},
+     "the FE went away or did not answer in time; look at its log and its load"},
     {CR_SERVER_GONE_ERROR, MR_STARROCKS, "the FE closed the connection; look at its log"},
 };
 

@@ -18,6 +18,7 @@ class TcpProxy:
         self._hang = threading.Event()
         self._cut_after: int | None = None
         self._swallow = 0
+        self._answers: int | None = None
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -57,6 +58,8 @@ class TcpProxy:
     def _pump(self, source: socket.socket, sink: socket.socket, upstream: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(CHUNK):
+                if not upstream:
+                    self._count_answer()
                 while self._hang.is_set():
                     time.sleep(0.02)
                 if (upstream and self._spend(len(data))) or (not upstream and self._swallows()):
@@ -76,6 +79,15 @@ class TcpProxy:
                 return False
             self._cut_after = None
             return True
+
+    def _count_answer(self) -> None:
+        with self._lock:
+            if self._answers is None:
+                return
+            self._answers -= 1
+            if self._answers < 0:
+                self._answers = None
+                self._hang.set()
 
     def _swallows(self) -> bool:
         with self._lock:
@@ -103,6 +115,15 @@ class TcpProxy:
 
     def hang(self, on: bool = True) -> None:
         (self._hang.set if on else self._hang.clear)()
+
+    @property
+    def hangs(self) -> bool:
+        return self._hang.is_set()
+
+    def hang_after_answers(self, count: int) -> None:
+        """Hangs once the server has answered so many times more."""
+        with self._lock:
+            self._answers = count
 
     def refuse(self) -> None:
         """Connections are refused from now on, and the open ones break."""
