@@ -353,9 +353,10 @@ copy_state(struct mr_app *app)
 static enum mr_rc
 take_batch(struct mr_app *app)
 {
+    /* Where the workers are the slow side, the next free batch is waited for, not the clock. */
     if (!app->pending)
-        app->pending = mr_ring_pop_mpmc(app->free_batches, 0);
-    return mr_consumer_fill(app->consumer, app->pending, app->pending ? FILL_MS : IDLE_MS,
+        app->pending = mr_ring_pop_mpmc(app->free_batches, IDLE_MS);
+    return mr_consumer_fill(app->consumer, app->pending, app->pending ? FILL_MS : 0,
                             &app->end_error);
 }
 

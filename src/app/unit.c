@@ -5,6 +5,7 @@
 
 #include "millrace/base/assert.h"
 #include "millrace/base/clock.h"
+#include "millrace/base/race.h"
 
 enum mr_rc
 mri_unit_open(struct mr_app *app, struct mr_unit **ret_unit)
@@ -37,6 +38,7 @@ mri_unit_open(struct mr_app *app, struct mr_unit **ret_unit)
 void
 mri_unit_release(struct mr_app *app, struct mr_unit *unit)
 {
+    MR_RACE_POINT("unit.before_release");
     /* Release: everything this thread added to the unit. Acquire: the last holder, and through the
      * ring harvest, sees what all the others added. */
     if (atomic_fetch_sub_explicit(&unit->in_flight, 1, memory_order_acq_rel) == 1) {

@@ -5,6 +5,7 @@
 
 #include "millrace/base/assert.h"
 #include "millrace/base/clock.h"
+#include "millrace/base/race.h"
 
 /* The counts of one partition in this worker's share of the unit. Runs of records of one partition
  * are long, so the last span is nearly always the right one. NULL when memory ran out. */
@@ -131,6 +132,7 @@ finish_batch(struct mri_worker *worker, struct mr_batch *batch)
     bool pushed = mr_ring_push_mpmc(app->free_batches, batch);
     MR_INSIST(pushed);
     mri_unit_release(app, unit);
+    MR_RACE_POINT("work.before_sealed");
     /* Relaxed: a missed seal is seen after the next batch, or when the ring is found empty. */
     if (atomic_load_explicit(&worker->held->sealed, memory_order_relaxed))
         let_go(worker);
