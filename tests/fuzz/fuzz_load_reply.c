@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "millrace/load_txn.h"
 #include "pipeline/load/load_priv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -38,6 +39,21 @@ check_reply(const struct mr_load_reply *reply, int status, const char *body, siz
         require(status >= 200 && status < 300 && memchr(body, '{', len) != NULL);
 }
 
+/* The same bytes as the answer to each call of a transaction. */
+static void
+check_txn(int status, const char *body, size_t len)
+{
+    struct mr_txn_reply reply;
+    for (int call = MR_TXN_BEGIN; call <= MR_TXN_ROLLBACK; call++) {
+        require(mr_txn_classify((enum mr_txn_call)call, status, body, len, &reply) ==
+                reply.load.outcome);
+        check_reply(&reply.load, status, body, len);
+        require(mr_txn_answer_name(reply.answer)[0]);
+        if (reply.answer != MR_TXN_UNANSWERED && reply.answer != MR_TXN_REFUSED)
+            require(status >= 200 && status < 300 && memchr(body, '{', len) != NULL);
+    }
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -49,6 +65,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *body = (const char *)data + 1;
     require(mr_load_classify(status, body, size - 1, &reply) == reply.outcome);
     check_reply(&reply, status, body, size - 1);
+    check_txn(status, body, size - 1);
     mri_load_reply_init(&reply);
     enum mr_label_state state = mri_load_label_parse(status, body, size - 1, &reply);
     require(state >= MR_LABEL_UNKNOWN && state <= MR_LABEL_UNANSWERED);

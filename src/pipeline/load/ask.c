@@ -8,17 +8,16 @@
 
 enum mr_outcome
 mri_load_ask(struct mr_loader *loader,
-             const struct mri_node *fe,
+             struct mri_node *fe,
              const char *path,
              struct mri_exchange *x,
              struct mr_load_reply *reply)
 {
     const struct mri_exchange request = *x;
-    struct mri_node node = *fe;
     for (int hop = 0; hop < HOPS_MAX; hop++) {
         char url[MRI_URL_BYTES];
         *x = request;
-        if (!mri_load_url(&node, path, url, sizeof url))
+        if (!mri_load_url(fe, path, url, sizeof url))
             return mri_load_reply_set(
                 reply, MR_OUTCOME_FATAL, "request refused", "database name too long");
         x->url = url;
@@ -29,7 +28,7 @@ mri_load_ask(struct mr_loader *loader,
             return mri_load_reply_failed(reply, MR_OUTCOME_RECONNECT, x);
         if (!x->redirect[0])
             return MR_OUTCOME_DONE;
-        if (mri_load_follow(loader, x, MRI_FE_PORT, &node, reply) != MR_OUTCOME_DONE) {
+        if (mri_load_follow(loader, x, MRI_FE_PORT, fe, reply) != MR_OUTCOME_DONE) {
             (void)snprintf(reply->hint,
                            sizeof reply->hint,
                            "if it is the leader of this cluster, add it to sink.starrocks.fe");

@@ -203,6 +203,43 @@ mri_load_hub_fe_failed(struct mr_load_hub *hub, uint32_t fe)
     pthread_mutex_unlock(&hub->lock);
 }
 
+struct mri_node
+mri_load_hub_leader(struct mr_load_hub *hub)
+{
+    pthread_mutex_lock(&hub->lock);
+    struct mri_node node = hub->leader.port ? hub->leader : hub->fes[hub->fe_current];
+    pthread_mutex_unlock(&hub->lock);
+    return node;
+}
+
+void
+mri_load_hub_leads(struct mr_load_hub *hub, const struct mri_node *node)
+{
+    pthread_mutex_lock(&hub->lock);
+    hub->leader = *node;
+    pthread_mutex_unlock(&hub->lock);
+}
+
+void
+mri_load_hub_leader_failed(struct mr_load_hub *hub, const struct mri_node *node)
+{
+    pthread_mutex_lock(&hub->lock);
+    if (mri_load_node_equal(&hub->leader, node))
+        hub->leader.port = 0;
+    pthread_mutex_unlock(&hub->lock);
+}
+
+bool
+mri_load_hub_is_fe(struct mr_load_hub *hub, const struct mri_node *node)
+{
+    pthread_mutex_lock(&hub->lock);
+    bool found = hub->leader.port && mri_load_node_equal(&hub->leader, node);
+    pthread_mutex_unlock(&hub->lock);
+    for (uint32_t i = 0; i < hub->fe_count && !found; i++)
+        found = mri_load_node_equal(&hub->fes[i], node);
+    return found;
+}
+
 uint32_t
 mri_load_hub_hosts(struct mr_load_hub *hub)
 {

@@ -15,9 +15,10 @@ ask_fe(struct mr_loader *loader,
     char path[MRI_URL_BYTES];
     (void)snprintf(
         path, sizeof path, "/api/%.1024s/get_load_state?label=%s", loader->hub->database, label);
+    struct mri_node node = *fe;
     struct mri_exchange x = {.timeout_ms = loader->hub->limits.control_ms};
     mri_load_count(&loader->hub->counters.labels_asked, 1);
-    if (mri_load_ask(loader, fe, path, &x, reply) != MR_OUTCOME_DONE)
+    if (mri_load_ask(loader, &node, path, &x, reply) != MR_OUTCOME_DONE)
         return MR_LABEL_UNANSWERED;
     return mri_load_label_parse(x.status, mri_load_text(loader), loader->text.len, reply);
 }

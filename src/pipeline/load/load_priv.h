@@ -62,6 +62,7 @@ struct mr_load_hub {
     struct mri_node backends[MRI_BACKENDS]; /* [lock: lock] */
     uint32_t backend_count, backend_next;   /* [lock: lock] */
     uint32_t fe_current;                    /* [lock: lock] */
+    struct mri_node leader;                 /* [lock: lock] FE that others named; port 0: none */
     bool news;                              /* [lock: lock] the last redirect named a new backend */
     int64_t asked_ms;                       /* [lock: lock] when a redirect was last asked for */
     char done_label[MRI_LABEL_BYTES]; /* [lock: lock] the last label known as visible, or "" */
@@ -128,6 +129,18 @@ uint32_t mri_load_hub_fe(struct mr_load_hub *hub);
 
 /* The FE failed: the next question goes to the one after it. */
 void mri_load_hub_fe_failed(struct mr_load_hub *hub, uint32_t fe);
+
+/* Where the leader is asked: the FE that others named as such, else the current one. */
+struct mri_node mri_load_hub_leader(struct mr_load_hub *hub);
+
+/* `node` answered as leader after a redirect. */
+void mri_load_hub_leads(struct mr_load_hub *hub, const struct mri_node *node);
+
+/* It gave no answer: another FE may know of a new leader. */
+void mri_load_hub_leader_failed(struct mr_load_hub *hub, const struct mri_node *node);
+
+/* In the configuration, or named as leader? Everything else that an FE names is a backend. */
+bool mri_load_hub_is_fe(struct mr_load_hub *hub, const struct mri_node *node);
 
 /* Hosts that could be tried, FEs and known backends. */
 uint32_t mri_load_hub_hosts(struct mr_load_hub *hub);
@@ -227,6 +240,7 @@ struct mri_judge {
 /* Asks where a body may be sent. */
 struct mri_question {
     const char *path;           /* behind host and port */
+    bool leader;                /* only the leader can tell */
     struct curl_slist *headers; /* borrowed */
     struct mri_judge judge;     /* of an answer without a redirect; only a head was sent */
 };
@@ -251,11 +265,11 @@ enum mr_outcome mri_load_follow(const struct mr_loader *loader,
                                 struct mri_node *ret_node,
                                 struct mr_load_reply *reply);
 
-/* A request without a body to an FE, and to the leader it names. x carries the request; its url is
- * set here. DONE: an answer is in loader->text, its status in x. FATAL: redirected off the allow
- * list. RECONNECT: no answer; x->asked tells whether one was due. */
+/* A request without a body to an FE, and to the leader it names; *fe is then that one. x carries
+ * the request; its url is set here. DONE: an answer is in loader->text, its status in x. FATAL:
+ * redirected off the allow list. RECONNECT: no answer; x->asked tells whether one was due. */
 enum mr_outcome mri_load_ask(struct mr_loader *loader,
-                             const struct mri_node *fe,
+                             struct mri_node *fe,
                              const char *path,
                              struct mri_exchange *x,
                              struct mr_load_reply *reply);

@@ -166,16 +166,6 @@ mri_load_follow(const struct mr_loader *loader,
     return MR_OUTCOME_FATAL;
 }
 
-static bool
-is_fe(const struct mr_load_hub *hub, const struct mri_node *node)
-{
-    for (uint32_t i = 0; i < hub->fe_count; i++) {
-        if (mri_load_node_equal(&hub->fes[i], node))
-            return true;
-    }
-    return false;
-}
-
 enum mr_outcome
 mri_load_redirect(struct mr_loader *loader,
                   const struct mri_question *question,
@@ -184,7 +174,8 @@ mri_load_redirect(struct mr_loader *loader,
 {
     struct mr_load_hub *hub = loader->hub;
     uint32_t fe = mri_load_hub_fe(hub);
-    struct mri_node node = hub->fes[fe];
+    struct mri_node node = question->leader ? mri_load_hub_leader(hub) : hub->fes[fe];
+    const struct mri_node first = node;
     struct mri_exchange x;
     enum mr_outcome outcome = MR_OUTCOME_RETRY;
     for (int hop = 0; hop < HOPS_MAX; hop++) {
@@ -196,15 +187,17 @@ mri_load_redirect(struct mr_loader *loader,
                     : question->judge.classify(loader, x.status, reply, question->judge.context);
         if (outcome != MR_OUTCOME_DONE)
             break;
-        if (!is_fe(hub, &node)) {
+        if (!mri_load_hub_is_fe(hub, &node)) {
             *ret_node = node;
             return MR_OUTCOME_DONE;
         }
         outcome = mri_load_reply_set(
             reply, MR_OUTCOME_RETRY, "redirected in a circle", "FEs name each other, no backend");
     }
-    if (outcome != MR_OUTCOME_FATAL && !x.stopped)
+    if (outcome != MR_OUTCOME_FATAL && !x.stopped) {
         mri_load_hub_fe_failed(hub, fe);
+        mri_load_hub_leader_failed(hub, &first);
+    }
     return outcome;
 }
 

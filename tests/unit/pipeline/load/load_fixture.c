@@ -61,6 +61,7 @@ fixture_loader(struct fixture *f)
     MR_INSIST(rc == MR_OK);
     f->hub->limits = (struct mri_limits){.control_ms = 400,
                                          .body_slack_ms = 300,
+                                         .publish_wait_s = 1,
                                          .refresh_ms = 60000,
                                          .pause_min_ms = 2,
                                          .pause_max_ms = 20,
@@ -98,12 +99,16 @@ fixture_reply(const char *name, int *ret_status)
 {
     static char text[16384];
     char path[1024];
-    (void)snprintf(path, sizeof path, "%s/%s.http", MR_REPLIES, name);
+    bool txn = strncmp(name, "txn_", 4) == 0; /* a body alone, always with 200 */
+    (void)snprintf(path, sizeof path, "%s/%s.%s", MR_REPLIES, name, txn ? "json" : "http");
     FILE *file = fopen(path, "rb");
     MR_INSIST(file != NULL);
     size_t len = fread(text, 1, sizeof text - 1, file);
     (void)fclose(file);
     text[len] = '\0';
+    *ret_status = 200;
+    if (txn)
+        return text;
     MR_INSIST(sscanf(text, "HTTP/1.1 %d", ret_status) == 1);
     char *body = strstr(text, "\n\n");
     MR_INSIST(body != NULL);

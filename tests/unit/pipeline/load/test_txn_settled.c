@@ -1,0 +1,399 @@
+/* Commit and rollback: repeated until the answer is final, and what is final. */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "load_fixture.h"
+#include "millrace/base/clock.h"
+#include "millrace/load_txn.h"
+#include "test.h"
+
+#define LABEL "demo-k7-12"
+
+static enum mr_outcome
+commit(struct fixture *f, struct mr_txn_reply *reply)
+{
+    return mr_txn_commit(f->loader, LABEL, NULL, reply);
+}
+
+static enum mr_outcome
+rollback(struct fixture *f, struct mr_txn_reply *reply)
+{
+    return mr_txn_rollback(f->loader, LABEL, NULL, reply);
+}
+
+/* One letter a request: C commit, R rollback, S question for the label's state. */
+static void
+expect_requests(struct fixture *f, const char *letters)
+{
+    char got[65] = "";
+    unsigned count = http_script_requests(f->fe);
+    T_TRUE(count < sizeof got);
+    for (unsigned i = 0; i < count; i++) {
+        const struct http_seen *seen = http_script_seen(f->fe, i);
+        if (strcmp(seen->path, "/api/transaction/commit") == 0)
+            got[i] = 'C';
+        else if (strcmp(seen->path, "/api/transaction/rollback") == 0)
+            got[i] = 'R';
+        else
+            got[i] = strcmp(seen->path, "/api/demo/get_load_state?label=" LABEL) == 0 ? 'S' : '?';
+        T_STR_EQ(seen->method, got[i] == 'S' ? "GET" : "POST");
+        T_TRUE(http_seen_header(seen, "Authorization") != NULL);
+        if (got[i] != 'S')
+            T_STR_EQ(http_seen_header(seen, "label"), LABEL);
+    }
+    T_STR_EQ(got, letters);
+}
+
+#define STEPS_MAX 6
+
+/* The FE's answers in turn: a file of schemas/replies, or "lost". */
+struct course {
+    const char *steps[STEPS_MAX + 1];
+    enum mr_outcome outcome;
+    enum mr_txn_answer answer;
+    const char *requests;
+};
+
+static void
+run(const struct course *c, enum mr_outcome (*call)(struct fixture *, struct mr_txn_reply *))
+{
+    struct fixture f;
+    struct mr_txn_reply reply;
+    fixture_start(&f);
+    for (int i = 0; c->steps[i]; i++) {
+        if (strcmp(c->steps[i], "lost") == 0)
+            http_script_add(f.fe, (struct http_step){.act = HTTP_DROP});
+        else
+            fixture_answer(f.fe, c->steps[i]);
+    }
+    enum mr_outcome outcome = call(&f, &reply);
+    T_TRUE_MSG(outcome == c->outcome && reply.load.outcome == outcome,
+               "%s %s: outcome %s",
+               c->steps[0],
+               c->steps[1] ? c->steps[1] : "",
+               mr_outcome_name(outcome));
+    T_TRUE_MSG(reply.answer == c->answer,
+               "%s %s: answer %s",
+               c->steps[0],
+               c->steps[1] ? c->steps[1] : "",
+               mr_txn_answer_name(reply.answer));
+    expect_requests(&f, c->requests);
+    fixture_stop(&f);
+}
+
+static void
+run_all(const struct course *courses,
+        size_t count,
+        enum mr_outcome (*call)(struct fixture *, struct mr_txn_reply *))
+{
+    for (size_t i = 0; i < count; i++)
+        run(&courses[i], call);
+}
+
+Test(txn_settled, a_commit_is_one_request_with_a_bound_on_the_wait_for_visibility)
+{
+    struct fixture f;
+    struct mr_txn_reply reply;
+    fixture_start(&f);
+    fixture_answer(f.fe, "txn_commit_ok");
+    T_INT_EQ(commit(&f, &reply), MR_OUTCOME_DONE);
+    T_INT_EQ(reply.answer, MR_TXN_COMMITTED);
+    T_INT_EQ(reply.load.txn_id, 1007);
+    T_TRUE(!reply.load.visible);
+    expect_requests(&f, "C");
+    const struct http_seen *seen = http_script_seen(f.fe, 0);
+    T_STR_EQ(http_seen_header(seen, "db"), "demo");
+    T_STR_EQ(http_seen_header(seen, "transaction_type"), "multi");
+    T_STR_EQ(http_seen_header(seen, "timeout"), "1");
+    T_TRUE(http_seen_header(seen, "table") == NULL);
+    fixture_stop(&f);
+}
+
+Test(txn_settled, a_commit_that_was_made_before_is_done)
+{
+    static const struct course courses[] = {
+        {{"txn_commit_again"}, MR_OUTCOME_DONE, MR_TXN_ALREADY_COMMITTED, "C"},
+    };
+    run_all(courses, MR_ARRAY_LEN(courses), commit);
+}
+
+Test(txn_settled, a_lost_commit_is_settled_by_its_label_or_by_committing_again)
+{
+    static const struct course courses[] = {
+        {{"lost", "state_visible"}, MR_OUTCOME_DONE, MR_TXN_VISIBLE, "CS"},
+        {{"lost", "state_committed"}, MR_OUTCOME_DONE, MR_TXN_COMMITTED, "CS"},
+        {{"lost", "state_unknown", "txn_commit_ok"}, MR_OUTCOME_DONE, MR_TXN_COMMITTED, "CSC"},
+        {{"lost", "state_prepare", "txn_commit_again"},
+         MR_OUTCOME_DONE,
+         MR_TXN_ALREADY_COMMITTED,
+         "CSC"},
+        {{"lost", "lost", "txn_commit_ok"}, MR_OUTCOME_DONE, MR_TXN_COMMITTED, "CSC"},
+        {{"fe_exception", "state_unknown", "proxy_timeout", "state_visible"},
+         MR_OUTCOME_DONE,
+         MR_TXN_VISIBLE,
+         "CSCS"},
+        {{"txn_commit_unlisted_text", "state_prepare", "txn_commit_cancelled"},
+         MR_OUTCOME_RETRY,
+         MR_TXN_ABORTED,
+         "CSC"},
+    };
+    run_all(courses, MR_ARRAY_LEN(courses), commit);
+}
+
+Test(txn_settled, the_answer_to_commit_counts_and_not_an_aborted_label)
+{
+    static const struct course courses[] = {
+        {{"lost", "state_aborted", "txn_commit_again"},
+         MR_OUTCOME_DONE,
+         MR_TXN_ALREADY_COMMITTED,
+         "CSC"},
+        {{"lost", "state_aborted", "txn_commit_aborted"}, MR_OUTCOME_RETRY, MR_TXN_ABORTED, "CSC"},
+    };
+    run_all(courses, MR_ARRAY_LEN(courses), commit);
+}
+
+Test(txn_settled, a_publish_timeout_is_settled_by_the_label)
+{
+    static const struct course courses[] = {
+        {{"txn_commit_publish_timeout", "state_committed"},
+         MR_OUTCOME_DONE,
+         MR_TXN_COMMITTED,
+         "CS"},
+        {{"txn_commit_publish_timeout", "state_visible"}, MR_OUTCOME_DONE, MR_TXN_VISIBLE, "CS"},
+        {{"txn_commit_publish_timeout", "state_prepare", "txn_commit_ok"},
+         MR_OUTCOME_DONE,
+         MR_TXN_COMMITTED,
+         "CSC"},
+        {{"txn_commit_publish_timeout_status", "garbage_html", "txn_commit_again"},
+         MR_OUTCOME_DONE,
+         MR_TXN_ALREADY_COMMITTED,
+         "CSC"},
+    };
+    run_all(courses, MR_ARRAY_LEN(courses), commit);
+}
+
+Test(txn_settled, a_commit_under_way_is_waited_for)
+{
+    static const struct course courses[] = {
+        {{"txn_commit_committing", "txn_load_in_processing", "txn_commit_again"},
+         MR_OUTCOME_DONE,
+         MR_TXN_ALREADY_COMMITTED,
+         "CCC"},
+        /* An abort under way may still find out that the commit went through. */
+        {{"txn_commit_aborting", "txn_commit_cancelled"}, MR_OUTCOME_RETRY, MR_TXN_ABORTED, "CC"},
+        {{"txn_commit_aborting", "txn_commit_again"},
+         MR_OUTCOME_DONE,
+         MR_TXN_ALREADY_COMMITTED,
+         "CC"},
+        {{"fail_running_txns", "fe_no_backend_alive", "txn_commit_ok"},
+         MR_OUTCOME_DONE,
+         MR_TXN_COMMITTED,
+         "CCC"},
+    };
+    run_all(courses, MR_ARRAY_LEN(courses), commit);
+}
+
+Test(txn_settled, a_commit_that_can_no_longer_be_made_is_told_at_once)
+{
+    static const struct course courses[] = {
+        {{"txn_commit_cancelled"}, MR_OUTCOME_RETRY, MR_TXN_ABORTED, "C"},
+        {{"txn_commit_aborted"}, MR_OUTCOME_RETRY, MR_TXN_ABORTED, "C"},
+        {{"txn_commit_cancelled_ok"}, MR_OUTCOME_RETRY, MR_TXN_ABORTED, "C"},
+        {{"txn_commit_filtered_rows"}, MR_OUTCOME_REJECTED, MR_TXN_REFUSED, "C"},
+        {{"txn_prepare_unsupported"}, MR_OUTCOME_FATAL, MR_TXN_REFUSED, "C"},
+    };
+    run_all(courses, MR_ARRAY_LEN(courses), commit);
+}
+
+Test(txn_settled, a_refusal_after_a_lost_commit_leaves_it_unknown)
+{
+    static const struct course courses[] = {
+        {{"lost", "state_unknown", "txn_prepare_unsupported"},
+         MR_OUTCOME_UNKNOWN,
+         MR_TXN_REFUSED,
+         "CSC"},
+    };
+    run_all(courses, MR_ARRAY_LEN(courses), commit);
+}
+
+Test(txn_settled, a_commit_of_no_such_transaction_is_explained_by_the_label)
+{
+    static const struct course courses[] = {
+        {{"txn_missing", "state_visible"}, MR_OUTCOME_DONE, MR_TXN_VISIBLE, "CS"},
+        {{"txn_missing", "state_committed"}, MR_OUTCOME_DONE, MR_TXN_COMMITTED, "CS"},
+        {{"txn_missing", "state_aborted"}, MR_OUTCOME_RETRY, MR_TXN_ABORTED, "CS"},
+        {{"txn_missing", "state_unknown"}, MR_OUTCOME_UNKNOWN, MR_TXN_MISSING, "CS"},
+        {{"txn_missing", "state_prepare", "txn_missing", "state_aborted"},
+         MR_OUTCOME_RETRY,
+         MR_TXN_ABORTED,
+         "CSCS"},
+        {{"txn_missing", "garbage_html", "txn_missing", "state_unknown"},
+         MR_OUTCOME_UNKNOWN,
+         MR_TXN_MISSING,
+         "CSCS"},
+    };
+    run_all(courses, MR_ARRAY_LEN(courses), commit);
+}
+
+Test(txn_settled, a_commit_waits_for_what_an_operator_can_mend)
+{
+    static const struct course courses[] = {
+        {{"fe_unauthorized", "txn_load_access_denied", "txn_commit_ok"},
+         MR_OUTCOME_DONE,
+         MR_TXN_COMMITTED,
+         "CCC"},
+    };
+    run_all(courses, MR_ARRAY_LEN(courses), commit);
+}
+
+Test(txn_settled, a_rollback_is_sent_whatever_the_label_says)
+{
+    static const struct course courses[] = {
+        {{"txn_rollback_ok"}, MR_OUTCOME_DONE, MR_TXN_ABORTED, "R"},
+        {{"txn_rollback_again"}, MR_OUTCOME_DONE, MR_TXN_ABORTED, "R"},
+    };
+    run_all(courses, MR_ARRAY_LEN(courses), rollback);
+}
+
+Test(txn_settled, a_rollback_of_what_is_committed_is_refused_for_good)
+{
+    static const struct course courses[] = {
+        {{"txn_rollback_visible"}, MR_OUTCOME_REJECTED, MR_TXN_ALREADY_COMMITTED, "R"},
+        {{"txn_rollback_committed"}, MR_OUTCOME_REJECTED, MR_TXN_ALREADY_COMMITTED, "R"},
+        {{"txn_missing", "state_visible"}, MR_OUTCOME_REJECTED, MR_TXN_VISIBLE, "RS"},
+        {{"txn_missing", "state_committed"}, MR_OUTCOME_REJECTED, MR_TXN_COMMITTED, "RS"},
+    };
+    run_all(courses, MR_ARRAY_LEN(courses), rollback);
+}
+
+Test(txn_settled, a_rollback_of_no_such_transaction_is_done)
+{
+    static const struct course courses[] = {
+        {{"txn_missing", "state_unknown"}, MR_OUTCOME_DONE, MR_TXN_MISSING, "RS"},
+        {{"txn_missing", "state_aborted"}, MR_OUTCOME_DONE, MR_TXN_ABORTED, "RS"},
+        {{"txn_missing", "garbage_html", "txn_missing", "state_unknown"},
+         MR_OUTCOME_DONE,
+         MR_TXN_MISSING,
+         "RSRS"},
+        {{"txn_missing", "state_prepare", "txn_rollback_ok"},
+         MR_OUTCOME_DONE,
+         MR_TXN_ABORTED,
+         "RSR"},
+    };
+    run_all(courses, MR_ARRAY_LEN(courses), rollback);
+}
+
+Test(txn_settled, anything_else_is_rolled_back_again)
+{
+    static const struct course courses[] = {
+        {{"lost", "txn_rollback_again"}, MR_OUTCOME_DONE, MR_TXN_ABORTED, "RR"},
+        {{"fe_exception", "garbage_html", "txn_rollback_ok"},
+         MR_OUTCOME_DONE,
+         MR_TXN_ABORTED,
+         "RRR"},
+        {{"txn_rollback_pending", "txn_rollback_in_progress", "txn_rollback_again"},
+         MR_OUTCOME_DONE,
+         MR_TXN_ABORTED,
+         "RRR"},
+        {{"txn_rollback_pending", "txn_rollback_visible"},
+         MR_OUTCOME_REJECTED,
+         MR_TXN_ALREADY_COMMITTED,
+         "RR"},
+        {{"txn_rollback_committing", "txn_load_in_processing", "txn_rollback_visible"},
+         MR_OUTCOME_REJECTED,
+         MR_TXN_ALREADY_COMMITTED,
+         "RRR"},
+        {{"txn_commit_unlisted_text", "txn_commit_filtered_rows", "txn_rollback_again"},
+         MR_OUTCOME_DONE,
+         MR_TXN_ABORTED,
+         "RRR"},
+        {{"fe_unauthorized", "txn_rollback_ok"}, MR_OUTCOME_DONE, MR_TXN_ABORTED, "RR"},
+    };
+    run_all(courses, MR_ARRAY_LEN(courses), rollback);
+}
+
+Test(txn_settled, a_commit_waits_longer_for_its_answer_than_the_server_may_wait)
+{
+    struct fixture f;
+    struct mr_txn_reply reply;
+    fixture_start(&f);
+    /* control_ms is 400 here, the server's wait 1 s. */
+    http_script_add(
+        f.fe, (struct http_step){.body = "{\"Status\":\"OK\",\"Message\":\"\"}", .delay_ms = 900});
+    T_INT_EQ(commit(&f, &reply), MR_OUTCOME_DONE);
+    expect_requests(&f, "C");
+    fixture_stop(&f);
+}
+
+Test(txn_settled, a_call_that_was_given_up_before_it_began_sends_nothing)
+{
+    struct fixture f;
+    struct mr_txn_reply reply;
+    _Atomic bool give_up = true;
+    fixture_start(&f);
+    f.job.label = LABEL;
+    T_INT_EQ(mr_txn_begin(f.loader, LABEL, 60, &give_up, &reply), MR_OUTCOME_RETRY);
+    T_INT_EQ(mr_txn_load(f.loader, &f.job, &give_up, &reply), MR_OUTCOME_RETRY);
+    T_INT_EQ(mr_txn_commit(f.loader, LABEL, &give_up, &reply), MR_OUTCOME_UNKNOWN);
+    T_INT_EQ(mr_txn_rollback(f.loader, LABEL, &give_up, &reply), MR_OUTCOME_UNKNOWN);
+    T_STR_EQ(reply.load.cause, "stopped");
+    T_INT_EQ(reply.answer, MR_TXN_UNANSWERED);
+    T_INT_EQ(http_script_requests(f.fe), 0);
+    fixture_stop(&f);
+}
+
+struct later {
+    struct fixture *f;
+    _Atomic bool give_up;
+    bool stop_all;
+    int64_t at_ms;
+};
+
+static void *
+give_up_later(void *argument)
+{
+    struct later *later = argument;
+    mr_clock_sleep_ms(150);
+    later->at_ms = mr_clock_monotonic_ms();
+    if (later->stop_all)
+        mr_load_stop(later->f->hub);
+    else
+        atomic_store(&later->give_up, true);
+    return NULL;
+}
+
+/* A commit that nobody answers, or that stays busy, ends when it is told to. */
+static void
+end_commit(const char *file, bool stop_all)
+{
+    struct fixture f;
+    struct mr_txn_reply reply;
+    pthread_t thread;
+    fixture_start(&f);
+    f.hub->limits.control_ms = 60000;
+    f.hub->limits.pause_min_ms = f.hub->limits.pause_max_ms = 60000;
+    if (file)
+        fixture_answer(f.fe, file);
+    else
+        http_script_add(f.fe, (struct http_step){.act = HTTP_STALL});
+    struct later later = {.f = &f, .stop_all = stop_all};
+    T_INT_EQ(pthread_create(&thread, NULL, give_up_later, &later), 0);
+    T_INT_EQ(mr_txn_commit(f.loader, LABEL, &later.give_up, &reply), MR_OUTCOME_UNKNOWN);
+    T_INT_EQ(pthread_join(thread, NULL), 0);
+    T_TRUE(mr_clock_monotonic_ms() - later.at_ms < 1000);
+    expect_requests(&f, "C");
+    fixture_stop(&f);
+}
+
+Test(txn_settled, a_commit_without_an_answer_ends_when_it_is_given_up)
+{
+    end_commit(NULL, false);
+    end_commit("txn_commit_committing", false);
+}
+
+Test(txn_settled, a_commit_without_an_answer_ends_when_all_loads_are_stopped)
+{
+    end_commit(NULL, true);
+    end_commit("txn_commit_committing", true);
+}
