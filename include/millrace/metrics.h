@@ -14,8 +14,9 @@
 
 #define MR_METRICS_CELLS 64
 
-/* metrics.def: X(symbol, name, labels or "", kind COUNTER|GAUGE|GAUGE_FLOAT, help). Rows of one name
- * stand together; every label value is its own row. */
+/* metrics.def: X(symbol, name, labels or "", kind, help). Kinds: COUNTER is added to in cells;
+ * COUNTER_FLOAT, GAUGE and GAUGE_FLOAT are set. Rows of one name stand together; every label value
+ * is its own row. */
 enum mr_metric {
 #define X(symbol, name, labels, kind, help) MR_M_##symbol,
 #include "millrace/metrics.def"

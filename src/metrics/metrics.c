@@ -103,7 +103,7 @@ mr_metrics_get(const struct mr_metrics *metrics, enum mr_metric metric)
 const char *
 mri_metrics_type(enum mri_metrics_kind kind)
 {
-    return kind == MRI_METRICS_COUNTER ? "counter" : "gauge";
+    return kind == MRI_METRICS_COUNTER || kind == MRI_METRICS_COUNTER_FLOAT ? "counter" : "gauge";
 }
 
 bool
@@ -143,6 +143,7 @@ add_value(const struct mr_metrics *metrics, enum mr_metric metric, struct mr_tex
     case MRI_METRICS_GAUGE:
         mr_text_addf(out, "%.0f", read_gauge(metrics, metric));
         return;
+    case MRI_METRICS_COUNTER_FLOAT:
     case MRI_METRICS_GAUGE_FLOAT:
         add_fraction(out, read_gauge(metrics, metric));
         return;

@@ -5,7 +5,12 @@
 
 #include "millrace/metrics.h"
 
-enum mri_metrics_kind { MRI_METRICS_COUNTER, MRI_METRICS_GAUGE, MRI_METRICS_GAUGE_FLOAT };
+enum mri_metrics_kind {
+    MRI_METRICS_COUNTER,       /* added up in cells */
+    MRI_METRICS_COUNTER_FLOAT, /* a sum kept elsewhere, set as a gauge is; it only grows */
+    MRI_METRICS_GAUGE,
+    MRI_METRICS_GAUGE_FLOAT
+};
 
 struct mri_metrics_row {
     const char *name;
