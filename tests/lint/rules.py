@@ -45,9 +45,10 @@ class Layers:
 
 
 def module_of_header(header: str) -> str:
-    """millrace/base/log.h → base, millrace/fold.h → fold."""
+    """millrace/base/log.h → base, millrace/fold.h → fold, millrace/load_txn.h → load."""
     parts = header.split("/")
-    return parts[1] if len(parts) > 2 else parts[-1].removesuffix(".h").removesuffix(".def")
+    name = parts[-1].removesuffix(".h").removesuffix(".def")
+    return parts[1] if len(parts) > 2 else name.split("_")[0]
 
 
 def check_layers(root: Path, layers: Layers) -> list[str]:

@@ -68,7 +68,8 @@ def test_shell_scripts_are_clean() -> None:
 
 
 @pytest.mark.parametrize("line", [
-    '#include "millrace/load.h"', "#include <curl/curl.h>", '#include "pipeline/load/load_priv.h"',
+    '#include "millrace/load.h"', '#include "millrace/load_txn.h"', "#include <curl/curl.h>",
+    '#include "pipeline/load/load_priv.h"',
 ])
 def test_a_stage_that_reaches_for_another_is_found(tmp_path: Path, line: str) -> None:
     root = plant(tmp_path, src__pipeline__fold__fold_dot_c=line + "\n",
@@ -79,6 +80,7 @@ def test_a_stage_that_reaches_for_another_is_found(tmp_path: Path, line: str) ->
 @pytest.mark.parametrize("line", [
     '#include "millrace/base/log.h"', "#include <stdint.h>", '#include "fold_priv.h"',
     '  #  include "millrace/fold.h"',
+    '#include "millrace/fold_more.h"',
 ])
 def test_a_stage_may_use_what_its_row_says(tmp_path: Path, line: str) -> None:
     root = plant(tmp_path, src__pipeline__fold__fold_dot_c=line + "\n",
