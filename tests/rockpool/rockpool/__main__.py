@@ -6,8 +6,9 @@ import sys
 
 from rockpool.auth import User
 from rockpool.cluster import serve
+from rockpool.version import Version
 
-DEFAULT_VERSION = "4.0.4"
+DEFAULT_VERSION = "4.0.9"
 
 
 def parse_user(text):
@@ -17,6 +18,10 @@ def parse_user(text):
     return User(
         name, password, frozenset(privileges.split(",")) if privileges else frozenset({"all"})
     )
+
+
+def version(text):
+    return str(Version(text))
 
 
 def parse(arguments):
@@ -45,9 +50,10 @@ def parse(arguments):
     )
     parser.add_argument(
         "--version",
+        type=version,
         default=DEFAULT_VERSION,
         metavar="TEXT",
-        help="what current_version() begins with",
+        help="what current_version() begins with, and what the server can do",
     )
     parser.add_argument(
         "--followers", type=int, default=0, metavar="N", help="further frontends, not leaders"

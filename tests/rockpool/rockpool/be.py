@@ -10,14 +10,30 @@ import threading
 import time
 import uuid
 
+from rockpool.answers import (
+    IN_PROCESSING,
+    NO_AUTH,
+    PUBLISH_TIMEOUT,
+    TOO_MANY_VERSIONS,
+    StatusUnknown,
+    check_quality,
+    closed,
+    counts,
+    joined_errors,
+    label_used,
+    milliseconds,
+    plain,
+    prepared_timeout,
+    status,
+)
 from rockpool.auth import parse_basic
 from rockpool.errors import LoadError, SqlError
+from rockpool.faults import Call, settle
 from rockpool.http11 import Disconnected, Drop, Response, pretty
 from rockpool.load import jsonrows, params, pipeline
 from rockpool.txn import LabelUsed
 
 MAX_BODY_MB = 10240
-NO_AUTH = "no valid Basic authorization"
 NOT_FOUND = Response(404, "Not Found", content_type="text/plain")
 SHUTTING_DOWN = "Service is shutting down, please retry later!"
 
@@ -54,6 +70,7 @@ class Backend:
         self.error_logs = {}
         self.stopping = False
         self.port = 0
+        self.server = None
 
     # ---- routing
 
@@ -97,35 +114,42 @@ class Backend:
     # ---- plain loads
 
     async def _stream_load(self, request, database, table):
+        label = request.headers.get("label") or str(uuid.uuid4())
+        call = Call(self.cluster, "stream_load", "be", database, label, table, False)
+        await call.at("before")
+        response = await self._load_plain(request, call)
+        await call.at("after")
+        return response
+
+    async def _load_plain(self, request, call):
         started = time.monotonic()
-        reply = {"TxnId": -1, "Label": request.headers.get("label") or str(uuid.uuid4())}
+        reply = {"TxnId": -1, "Label": call.label}
         try:
             user, load = self._check_header(request)
-            txn = await self._run(self._begin_plain, user, database, table, reply["Label"], request)
+            txn = await self._run(self._begin_plain, user, call, request)
             reply["TxnId"] = txn["id"]
         except (LoadError, SqlError) as error:
-            return pretty(_plain(reply, "Fail", error.message, started), close=True)
+            return _closing(plain(reply, "Fail", error.message, time.monotonic() - started))
         except LabelUsed as used:
-            extra = {"ExistingJobStatus": used.job_status}
-            return pretty(
-                _plain(reply, "Label Already Exists", used.message, started, extra), close=True
-            )
+            return _closing(_used(reply, used, call, time.monotonic() - started))
         begun = time.monotonic()
         try:
-            await self._run(self._plan, database, table, load)
+            await self._run(self._plan, call.database, call.table, load)
             body = await request.body()
+            await call.at("body")
         except LoadError as error:
             await self._run(self.cluster.txns.abort, txn, error.message)
-            return pretty(_plain(reply, "Fail", error.message, started), close=True)
-        except Disconnected:
+            return _closing(plain(reply, "Fail", error.message, time.monotonic() - started))
+        except (Disconnected, Drop):
             await self._run(
                 self.cluster.txns.abort, txn, "connection closed before the body was complete"
             )
             raise
-        read = time.monotonic()
-        return pretty(
-            await self._run(self._finish_plain, txn, load, body, reply, (started, begun, read))
-        )
+        times = (started, begun, time.monotonic())
+        answer = await self._run(self._finish_plain, txn, load, body, reply, times, call)
+        if not await call.wait_published(txn["timeout"] - (time.monotonic() - started)):
+            answer |= {"Status": "Publish Timeout", "Message": PUBLISH_TIMEOUT}
+        return pretty(answer)
 
     def _check_header(self, request):
         """The checks before the first body byte, in the server's order."""
@@ -146,12 +170,23 @@ class Backend:
             raise LoadError(SHUTTING_DOWN, "SERVICE_UNAVAILABLE")
         return credentials, load
 
-    def _begin_plain(self, credentials, database, table, label, request):
-        self._authorize(credentials, database, table)
-        params.check_label(label)
+    def _begin_plain(self, credentials, call, request):
+        self._authorize(credentials, call.database, call.table)
+        params.check_label(call.label)
         seconds = params.timeout(request.headers)
+        return self._begin(call, seconds)
+
+    def _begin(self, call, seconds, prepared=None):
+        limit = call.take("register")
         return self.cluster.txns.begin(
-            database, label, [table], "BACKEND_STREAMING", self._name(), seconds
+            call.database,
+            call.label,
+            [call.table],
+            "BACKEND_STREAMING",
+            self._name(),
+            seconds,
+            prepared,
+            int(limit["limit"]) if limit else None,
         )
 
     def _name(self):
@@ -174,30 +209,36 @@ class Backend:
         pipeline.plan(found, load)
         return found
 
-    def _finish_plain(self, txn, load, body, reply, times):
+    def _finish_plain(self, txn, load, body, reply, times, call):
         started, begun, read = times
         extra = {}
         try:
             table = self.cluster.load_table(txn["database"], txn["tables"][0])
             result = pipeline.run(self.cluster.engine, table, load, body)
-            extra = _counts([result], len(body))
+            extra = counts([result], len(body))
             url = self._keep_errors(result.errors)
             if url:
                 extra["ErrorURL"] = url
             check_quality([result], load.max_filter_ratio)
+            _check_versions(call)
             written = time.monotonic()
-            self.cluster.txns.commit(txn, [result.delta], {**extra, "LoadBytes": len(body)})
+            stats = {**extra, "LoadBytes": len(body)}
+            settle(call, txn, lambda after: self._commit(txn, [result.delta], stats, after))
         except (LoadError, SqlError) as error:
-            self.cluster.txns.abort(txn, error.message, extra)
-            return _plain(reply, "Fail", error.message, started, extra)
+            if not isinstance(error, StatusUnknown):
+                self.cluster.txns.abort(txn, error.message, extra)
+            return plain(reply, "Fail", error.message, time.monotonic() - started, extra)
         done = time.monotonic()
         extra |= {
-            "BeginTxnTimeMs": _ms(begun - started),
-            "ReadDataTimeMs": _ms(read - begun),
-            "WriteDataTimeMs": _ms(written - read),
-            "CommitAndPublishTimeMs": _ms(done - written),
+            "BeginTxnTimeMs": milliseconds(begun - started),
+            "ReadDataTimeMs": milliseconds(read - begun),
+            "WriteDataTimeMs": milliseconds(written - read),
+            "CommitAndPublishTimeMs": milliseconds(done - written),
         }
-        return _plain(reply, "Success", "OK", started, extra)
+        return plain(reply, "Success", "OK", done - started, extra)
+
+    def _commit(self, txn, deltas, stats, publish_after):
+        self.cluster.txns.commit(txn, deltas, stats, publish_after)
 
     async def _run(self, function, *args):
         return await asyncio.get_running_loop().run_in_executor(self.cluster.pool, function, *args)
@@ -213,14 +254,29 @@ class Backend:
             await request.body()
         except Disconnected as gone:
             raise Drop from gone
-        if request.headers.get("transaction_type"):
+        if self._is_multi(request):
             return pretty(
-                _status(
+                status(
                     "INVALID_ARGUMENT",
                     "Multi-statement transaction requests can only be sent to FE nodes, not BE nodes",
                 )
             )
-        return pretty(await self._run(getattr(self, f"_txn_{op}"), request))
+        call = request.call = self._call(op, request, False)
+        response = await call.at("before")
+        if response is None:
+            answer = await self._run(getattr(self, f"_txn_{op}"), request)
+            if call.committed and not await call.wait_published(call.committed["timeout"]):
+                answer |= {"Status": "PUBLISH_TIMEOUT", "Message": PUBLISH_TIMEOUT}
+            response = pretty(answer)
+        await call.at("after")
+        return response
+
+    def _is_multi(self, request):
+        return self.cluster.version.has_multi and request.headers.get("transaction_type")
+
+    def _call(self, op, request, multi):
+        names = [request.headers.get(n, "") for n in ("db", "label", "table")]
+        return Call(self.cluster, op, "be", *names, multi)
 
     def _txn_begin(self, request):
         headers = request.headers
@@ -231,59 +287,47 @@ class Backend:
             headers.get("table", ""),
         )
         if credentials is None:
-            return _status("INTERNAL_ERROR", NO_AUTH)
+            return status("INTERNAL_ERROR", NO_AUTH)
         if label in self.contexts:
-            return {
-                "Status": "LABEL_ALREADY_EXISTS",
-                "ExistingJobStatus": "",
-                "Message": "",
-                "Label": label,
-            }
+            return self._tell_used(request.call)
         started = time.monotonic()
         try:
             params.check_label(label)
             seconds = params.timeout(headers)
             self._authorize(credentials, database, table)
-            txn = self.cluster.txns.begin(
-                database,
-                label,
-                [table],
-                "BACKEND_STREAMING",
-                self._name(),
-                seconds,
-                prepared_timeout(headers),
-            )
+            prepared = prepared_timeout(headers, self.cluster.version)
+            txn = self._begin(request.call, seconds, prepared)
         except LabelUsed as used:
-            return {
-                "Status": "LABEL_ALREADY_EXISTS",
-                "ExistingJobStatus": used.job_status,
-                "Message": used.message,
-                "Label": label,
-            }
+            return self._tell_used(request.call, used)
         except (LoadError, SqlError) as error:
-            return _status(getattr(error, "status", "INTERNAL_ERROR"), error.message)
+            return status(getattr(error, "status", "INTERNAL_ERROR"), error.message)
         self.contexts[label] = Context(txn, label, database, table)
         return {
             "Status": "OK",
             "Message": "",
             "TxnId": txn["id"],
             "Label": label,
-            "BeginTxnTimeMs": _ms(time.monotonic() - started),
+            "BeginTxnTimeMs": milliseconds(time.monotonic() - started),
         }
 
+    def _tell_used(self, call, used=None):
+        if call.take("used"):
+            return status("INTERNAL_ERROR", f"Label [{call.label}] has already been used.")
+        return label_used(call.label, used)
+
     async def _transaction_load(self, request):
-        headers = request.headers
-        label, table = headers.get("label", ""), headers.get("table", "")
+        label, table = request.headers.get("label", ""), request.headers.get("table", "")
+        call = request.call = self._call("load", request, (label, table) in self.contexts)
+        response = await call.at("before") or await self._load(request, label, table)
+        await call.at("after")
+        return response
+
+    async def _load(self, request, label, table):
         context = self.contexts.get((label, table)) or self.contexts.get(label)
         if context is None:
-            return pretty(
-                _status("TXN_NOT_EXISTS", f"Transaction with label {label} not exists"), close=True
-            )
+            return _closing(status("TXN_NOT_EXISTS", f"Transaction with label {label} not exists"))
         if not context.busy.acquire(blocking=False):
-            return pretty(
-                _status("TXN_IN_PROCESSING", "Transaction in processing, please retry later"),
-                close=True,
-            )
+            return _closing(status("TXN_IN_PROCESSING", IN_PROCESSING))
         try:
             return await self._load_into(context, request)
         finally:
@@ -295,7 +339,7 @@ class Backend:
         except LoadError as error:
             if error.status != "INVALID_ARGUMENT":
                 await self._run(self._roll_back, context, error.message)
-            return pretty(_status(error.status, error.message, context), close=True)
+            return _closing(status(error.status, error.message, context))
         started = time.monotonic()
         try:
             body = await request.body()
@@ -303,6 +347,7 @@ class Backend:
             if context.params.format == "csv":
                 context.add(gone.received)
             raise
+        await request.call.at("body")
         context.add(body)
         context.sent += len(body)
         return pretty(
@@ -313,7 +358,7 @@ class Backend:
                 "Label": context.label,
                 "LoadBytes": len(body),
                 "StreamLoadPlanTimeMs": 0,
-                "ReceivedDataTimeMs": _ms(time.monotonic() - started),
+                "ReceivedDataTimeMs": milliseconds(time.monotonic() - started),
             }
         )
 
@@ -351,16 +396,14 @@ class Backend:
         label, database = request.headers.get("label", ""), request.headers.get("db", "")
         context = self.contexts.get(label)
         if context is None:
-            return None, _status("TXN_NOT_EXISTS", f"transaction with label {label} not exists")
+            return None, status("TXN_NOT_EXISTS", f"transaction with label {label} not exists")
         if database != context.database:
-            return None, _status(
+            return None, status(
                 "INVALID_ARGUMENT",
                 f"request db {database} transaction db {context.database} not match",
             )
         if not context.busy.acquire(blocking=False):
-            return None, _status(
-                "TXN_IN_PROCESSING", "Transaction in processing, please retry later"
-            )
+            return None, status("TXN_IN_PROCESSING", IN_PROCESSING)
         return context, None
 
     def _txn_prepare(self, request):
@@ -370,10 +413,15 @@ class Backend:
         return self._close_pipe(request, self._commit_context)
 
     def _prepare_context(self, context, request, deltas, stats):
-        self.cluster.txns.prepare(context.txn, deltas, stats, prepared_timeout(request.headers))
+        seconds = prepared_timeout(request.headers, self.cluster.version)
+        self.cluster.txns.prepare(context.txn, deltas, stats, seconds)
 
     def _commit_context(self, context, request, deltas, stats):
-        self.cluster.txns.commit(context.txn, deltas, stats)
+        settle(
+            request.call,
+            context.txn,
+            lambda after: self._commit(context.txn, deltas, stats, after),
+        )
 
     def _close_pipe(self, request, finish):
         context, refusal = self._take(request)
@@ -385,21 +433,27 @@ class Backend:
             if context.params is None or not context.sent:
                 raise LoadError(f"Transaction with label {context.label} hasn't send any data yet")
             results = self.parse_pipe(context)
-            extra = _counts(results, context.sent)
-            url = self._keep_errors(results[0].errors if len(results) == 1 else _joined(results))
+            extra = counts(results, context.sent)
+            url = self._keep_errors(
+                results[0].errors if len(results) == 1 else joined_errors(results)
+            )
             if url:
                 extra["ErrorURL"] = url
             check_quality(results, context.params.max_filter_ratio)
+            _check_versions(request.call)
             finish(
                 context, request, [pipeline.merge(results)], {**extra, "LoadBytes": context.sent}
             )
+        except StatusUnknown as error:
+            self.contexts.pop(context.label, None)
+            return status("INTERNAL_ERROR", error.message, context, extra)
         except (LoadError, SqlError) as error:
             self._roll_back(context, error.message)
-            return _status("INTERNAL_ERROR", error.message, context, extra)
+            return status("INTERNAL_ERROR", error.message, context, extra)
         finally:
             context.busy.release()
         self.contexts.pop(context.label, None)
-        return _closed(context, extra, started)
+        return closed(context, extra, time.monotonic() - started)
 
     def parse_pipe(self, context):
         """Reads everything that the loads of a context have sent; one result a JSON text."""
@@ -458,15 +512,6 @@ class Backend:
         self.error_logs.clear()
 
 
-def prepared_timeout(headers):
-    text = headers.get("prepared_timeout")
-    if text is None:
-        return None
-    if not text.isdigit() or not int(text):
-        raise LoadError(f"Invalid prepared_timeout: {text}", "INVALID_ARGUMENT")
-    return int(text)
-
-
 def _same(load, first):
     """max_filter_ratio counts on the first load only; all else must be identical."""
     return load == first or load == type(load)(
@@ -474,87 +519,18 @@ def _same(load, first):
     )
 
 
-def _joined(results):
-    errors = pipeline.Errors()
-    for result in results:
-        errors.count += result.errors.count
-        errors.lines += result.errors.lines
-    errors.lines = errors.lines[: pipeline.MAX_REPORTED]
-    return errors
+def _check_versions(call):
+    if call.take("write"):
+        raise LoadError(TOO_MANY_VERSIONS)
 
 
-def check_quality(results, ratio):
-    total = sum(r.total for r in results)
-    filtered = sum(r.filtered for r in results)
-    unselected = sum(r.unselected for r in results)
-    pipeline.check_ratio(total, filtered, unselected, ratio)
-    if total - filtered - unselected == 0:
-        raise LoadError(
-            "No partitions have data available for loading. If you are sure there may be no data to be "
-            "loaded, you can use `ADMIN SET FRONTEND CONFIG ('empty_load_as_error' = 'false')` to ensure "
-            "such load jobs can succeed: all partitions have no load data"
-        )
+def _used(reply, used, call, elapsed):
+    """The reply of a plain load whose label is taken."""
+    if call.take("used"):
+        return plain(reply, "Fail", used.message, elapsed)
+    extra = {"ExistingJobStatus": used.job_status}
+    return plain(reply, "Label Already Exists", used.message, elapsed, extra)
 
 
-def _counts(results, length):
-    return {
-        "NumberTotalRows": sum(r.total for r in results),
-        "NumberLoadedRows": sum(r.loaded for r in results),
-        "NumberFilteredRows": sum(r.filtered for r in results),
-        "NumberUnselectedRows": sum(r.unselected for r in results),
-        "LoadBytes": length,
-    }
-
-
-def _ms(seconds):
-    return int(seconds * 1000)
-
-
-def _status(status, message, context=None, extra=()):
-    reply = {"Status": status, "Message": message}
-    if context is not None:
-        reply |= {"TxnId": context.txn["id"], "Label": context.label}
-    return reply | dict(extra)
-
-
-def _closed(context, extra, started):
-    elapsed = _ms(time.monotonic() - started)
-    reply = {"Status": "OK", "Message": "", "TxnId": context.txn["id"], "Label": context.label}
-    return (
-        reply
-        | extra
-        | {
-            "LoadTimeMs": elapsed,
-            "StreamLoadPlanTimeMs": 0,
-            "ReceivedDataTimeMs": 0,
-            "WriteDataTimeMs": elapsed,
-            "CommitAndPublishTimeMs": 0,
-        }
-    )
-
-
-def _plain(reply, status, message, started, extra=None):
-    """The reply of a plain load: keys in the server's order."""
-    extra = extra or {}
-    out = {"TxnId": reply["TxnId"], "Label": reply["Label"], "Status": status}
-    if "ExistingJobStatus" in extra:
-        out["ExistingJobStatus"] = extra["ExistingJobStatus"]
-    out["Message"] = message
-    for name in (
-        "NumberTotalRows",
-        "NumberLoadedRows",
-        "NumberFilteredRows",
-        "NumberUnselectedRows",
-        "LoadBytes",
-        "LoadTimeMs",
-        "BeginTxnTimeMs",
-        "StreamLoadPlanTimeMs",
-        "ReadDataTimeMs",
-        "WriteDataTimeMs",
-        "CommitAndPublishTimeMs",
-    ):
-        out[name] = extra.get(name, 0)
-    out["LoadTimeMs"] = _ms(time.monotonic() - started)
-    if "ErrorURL" in extra:
-        out["ErrorURL"] = extra["ErrorURL"]
-    return out
+def _closing(values):
+    return pretty(values, close=True)

@@ -13,10 +13,14 @@ from rockpool.auth import Users
 from rockpool.be import Backend
 from rockpool.engine import Engine
 from rockpool.errors import LoadError, SqlError
-from rockpool.fe import Frontend, Leader
+from rockpool.events import Events
+from rockpool.faults import Faults
+from rockpool.fe import Frontend
+from rockpool.leader import Leader
 from rockpool.load import convert
 from rockpool.mysql_server import make_mysql_server
 from rockpool.txn import Manager
+from rockpool.version import Version
 
 THREADS = 8
 
@@ -24,7 +28,7 @@ THREADS = 8
 class Cluster:
     def __init__(self, options):
         self.options = options
-        self.version = options.version
+        self.version = Version(options.version)
         convert.CSV["VARBINARY"] = convert.BINARY_READERS[options.varbinary_csv]
         self.users = Users(options.users)
         self.backends = [Backend(self, n) for n in range(options.backends)]
@@ -36,7 +40,9 @@ class Cluster:
             options.max_running_txn,
         )
         self.leader = Leader(self)
-        self.frontends = [Frontend(self, leader=n == 0) for n in range(1 + options.followers)]
+        self.frontends = [Frontend(self) for _ in range(1 + options.followers)]
+        self.faults = Faults(options.data)
+        self.events = Events(self)
         self.pool = concurrent.futures.ThreadPoolExecutor(THREADS, "rockpool")
         self.admin = Admin(self)
         self.mysql_port = 0
@@ -54,13 +60,15 @@ class Cluster:
     # ---- life
 
     async def start(self):
-        ports = [self.options.be_port] + [0] * len(self.backends)
-        for backend, port in zip(self.backends, ports):
-            backend.port = await self._listen(backend.handle, port)
-        ports = [self.options.fe_port] + [0] * len(self.frontends)
-        for frontend, port in zip(self.frontends, ports):
-            frontend.port = await self._listen(frontend.handle, port)
-        self.admin.port = await self._listen(self.admin.handle, self.options.admin_port)
+        for place, first in (
+            (self.backends, self.options.be_port),
+            (self.frontends, self.options.fe_port),
+        ):
+            for number, node in enumerate(place):
+                node.server = await self._listen(node.handle, 0 if number else first)
+                node.port = node.server.port
+        server = await self._listen(self.admin.handle, self.options.admin_port)
+        self.admin.port = server.port
         self.mysql = make_mysql_server(self)
         await self.mysql.start_server(host="127.0.0.1", port=self.options.mysql_port)
         self.mysql_port = self.mysql.sockets()[0].getsockname()[1]
@@ -69,7 +77,7 @@ class Cluster:
         server = http11.Server(handler, port=port)
         await server.start()
         self.servers.append(server)
-        return server.port
+        return server
 
     def ports(self):
         return {
@@ -96,6 +104,19 @@ class Cluster:
             await asyncio.sleep(self.options.tick)
             await loop.run_in_executor(self.pool, self.expire)
 
+    async def keep_publishing(self):
+        """Publishes what is COMMITTED when its time comes; wakes up for nothing else."""
+        loop = asyncio.get_running_loop()
+        committed = asyncio.Event()
+        self.txns.on_commit = lambda: loop.call_soon_threadsafe(committed.set)
+        while True:
+            committed.clear()
+            seconds = await loop.run_in_executor(self.pool, self.txns.publish_due)
+            try:
+                await asyncio.wait_for(committed.wait(), seconds)
+            except TimeoutError:
+                pass
+
     def expire(self):
         self.leader.expire()
         self.txns.expire()
@@ -120,13 +141,14 @@ async def serve(options):
     print(json.dumps(cluster.ports()), flush=True)
     if options.port_file:
         write_port_file(options.port_file, cluster.ports())
-    timer = asyncio.create_task(cluster.keep_time())
+    keepers = [asyncio.create_task(k()) for k in (cluster.keep_time, cluster.keep_publishing)]
     try:
         done, _ = await asyncio.wait(
-            [asyncio.create_task(stop.wait()), timer], return_when=asyncio.FIRST_COMPLETED
+            [asyncio.create_task(stop.wait()), *keepers], return_when=asyncio.FIRST_COMPLETED
         )
         for task in done:
             task.result()
     finally:
-        timer.cancel()
+        for keeper in keepers:
+            keeper.cancel()
         await cluster.stop()

@@ -256,9 +256,9 @@ class Engine:
 
     def apply(self, cursor, delta):
         """Writes one load's rows by the rules of the table model; inside a transaction."""
-        table = self.tables.get((delta.database, delta.table))
-        if table is None or table.id != delta.table_id:
+        if not self.holds(delta):
             raise LoadError(f'unknown table "{delta.database}.{delta.table}"')
+        table = self.tables[(delta.database, delta.table)]
         cursor.register("delta", delta.rows)
         try:
             if table.model in (catalog.PRIMARY, catalog.UNIQUE):
@@ -267,6 +267,11 @@ class Engine:
                 self._append(cursor, table, "delta", "")
         finally:
             cursor.unregister("delta")
+
+    def holds(self, delta):
+        """Whether the table that the rows were read for is still there."""
+        table = self.tables.get((delta.database, delta.table))
+        return table is not None and table.id == delta.table_id
 
     def _append(self, cursor, table, source, where):
         have = {d[0] for d in cursor.execute(f"SELECT * FROM {source} LIMIT 0").description}

@@ -176,11 +176,15 @@ class Server:
     def __init__(self, handler, host="127.0.0.1", port=0):
         self.handler, self.host, self.port = handler, host, port
         self.server = None
+        self.reopening = None
         self.writers = set()
 
     async def start(self):
-        self.server = await asyncio.start_server(self._accept, self.host, self.port, limit=1 << 20)
+        await self._listen()
         self.port = self.server.sockets[0].getsockname()[1]
+
+    async def _listen(self):
+        self.server = await asyncio.start_server(self._accept, self.host, self.port, limit=1 << 20)
 
     async def _accept(self, reader, writer):
         self.writers.add(writer)
@@ -189,7 +193,27 @@ class Server:
         finally:
             self.writers.discard(writer)
 
-    async def stop(self):
-        self.server.close()
+    def _cut(self):
         for writer in list(self.writers):
             writer.transport.abort()
+
+    async def bounce(self, seconds):
+        """Cuts all connections, as a restart does; nobody listens for `seconds`."""
+        self._cut()
+        if self.reopening is not None:
+            self.reopening.cancel()
+        elif seconds:
+            self.server.close()
+        if seconds or self.reopening is not None:
+            self.reopening = asyncio.create_task(self._reopen(seconds))
+
+    async def _reopen(self, seconds):
+        await asyncio.sleep(seconds)
+        self.reopening = None
+        await self._listen()
+
+    async def stop(self):
+        if self.reopening is not None:
+            self.reopening.cancel()
+        self.server.close()
+        self._cut()

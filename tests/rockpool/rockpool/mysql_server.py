@@ -15,7 +15,9 @@ from mysql_mimic.results import ResultColumn, ResultSet
 from mysql_mimic.session import BaseSession
 from mysql_mimic.stream import MysqlStream
 
-from rockpool.errors import ACCESS_DENIED, BAD_DB, NOT_SUPPORTED, SQLSTATES, SqlError
+from rockpool.errors import ACCESS_DENIED, BAD_DB, NOT_SUPPORTED, SQLSTATES, UNKNOWN, SqlError
+from rockpool.faults import Call
+from rockpool.http11 import Drop
 from rockpool.statements import Session
 
 logging.getLogger("mysql_mimic").setLevel(logging.CRITICAL)
@@ -42,8 +44,10 @@ class Mimic(BaseSession):
         self.username = None
         self.database = None
         self.session = None
+        self.writer = None
 
     async def init(self, connection):
+        self.writer = connection.stream.writer
         self.session = Session(self.cluster, self.username, connection.connection_id)
         if self.database:
             await self.use(self.database)
@@ -58,6 +62,11 @@ class Mimic(BaseSession):
             raise MysqlError(error.message, error.code) from None
 
     async def handle_query(self, sql, attrs):
+        try:
+            await Call(self.cluster, "sql", database=self.session.database or "").at("before")
+        except Drop:
+            self.writer.transport.abort()
+            raise MysqlError("the connection is closed", UNKNOWN) from None
         loop = asyncio.get_running_loop()
         result = await loop.run_in_executor(self.cluster.pool, self._run, self.session.execute, sql)
         if result is None:
@@ -163,8 +172,15 @@ class RockServer(MysqlServer):
     def __init__(self, cluster, **options):
         super().__init__(lambda: Mimic(cluster), **options)
         self.cluster = cluster
+        self.writers = set()
+
+    def cut(self):
+        """Cuts all connections, as a restart of the frontend does."""
+        for writer in list(self.writers):
+            writer.transport.abort()
 
     async def _client_connected_cb(self, reader, writer):
+        self.writers.add(writer)
         connection = RockConnection(
             stream=MysqlStream(reader, writer),
             session=Mimic(self.cluster),
@@ -178,6 +194,7 @@ class RockServer(MysqlServer):
         except asyncio.CancelledError:
             pass
         finally:
+            self.writers.discard(writer)
             writer.close()
             await self.control.remove(connection.connection_id)
 

@@ -1,7 +1,8 @@
 """Transactions and their labels, as the frontend leader keeps them.
 
 A label is unique in its database among transactions that are not ABORTED; it is remembered only
-while its record is kept: `label_keep_max_num` a database, oldest finished first.
+while its record is kept: `label_keep_max_num` a database, oldest finished first. A commit makes
+rows visible at once, unless a fault (or an unpublished commit to one of its tables) delays it.
 """
 
 import os
@@ -18,6 +19,7 @@ COMMITTED, VISIBLE, ABORTED = "COMMITTED", "VISIBLE", "ABORTED"
 FINISHED = (VISIBLE, ABORTED)
 MULTI_TIMEOUT = 20
 PREPARED_TIMEOUT = 86400
+PREPARED_REASON = "prepared transaction timeout"
 
 
 class LabelUsed(Exception):
@@ -43,6 +45,7 @@ class Manager:
         self.max_running = max_running
         self.lock = threading.RLock()
         self.txns = {}
+        self.on_commit = lambda: None
         self.staged = engine.directory / "staged"
         self.staged.mkdir(exist_ok=True)
         self._recover()
@@ -56,7 +59,7 @@ class Manager:
                 self.abort(record, "coordinate BE is down")
         for path in self.staged.iterdir():
             owner = self.txns.get(int(path.name.split(".")[0]))
-            if owner is None or owner["state"] != PREPARED:
+            if owner is None or owner["state"] not in (PREPARED, COMMITTED):
                 path.unlink()
 
     # ---- look up
@@ -86,20 +89,22 @@ class Manager:
         if txn is not None and txn["state"] != ABORTED:
             raise LabelUsed(txn)
 
-    def begin(self, database, label, tables, source, coordinator, timeout, prepared_timeout=None):
+    def begin(
+        self,
+        database,
+        label,
+        tables,
+        source,
+        coordinator,
+        timeout,
+        prepared_timeout=None,
+        max_running=None,
+        registered=True,
+    ):
+        """A new PREPARE transaction; one that is not registered is its owner's secret."""
         with self.lock:
             self.check_label(database, label)
-            running = sum(
-                1
-                for t in self.txns.values()
-                if t["database"] == database and t["state"] not in FINISHED
-            )
-            if running >= self.max_running:
-                number = self.engine.databases.get(database, 0)
-                raise LoadError(
-                    f"current running txns on db {number} is {running}, larger than limit {self.max_running}"
-                )
-            now = time.time()
+            self._check_running(database, self.max_running if max_running is None else max_running)
             record = {
                 "id": self.engine.next_id("txn_ids"),
                 "database": database,
@@ -111,15 +116,33 @@ class Manager:
                 "timeout": timeout,
                 "prepared_timeout": prepared_timeout,
                 "reason": "",
-                "begin": now,
+                "begin": time.time(),
                 "prepared": None,
                 "commit": None,
+                "publish_at": None,
                 "finish": None,
                 "stats": {},
             }
+            if registered:
+                self.register(record)
+            return record
+
+    def register(self, record):
+        """From now on the label is taken; nothing to do for one that is registered already."""
+        with self.lock:
+            if record["id"] in self.txns:
+                return
+            self.check_label(record["database"], record["label"])
             self.engine.write_txn(record)
             self.txns[record["id"]] = record
-            return record
+
+    def _check_running(self, database, limit):
+        running = sum(1 for t in self.of_database(database) if t["state"] not in FINISHED)
+        if running >= limit:
+            number = self.engine.databases.get(database, 0)
+            raise LoadError(
+                f"current running txns on db {number} is {running}, larger than limit {limit}"
+            )
 
     def prepare(self, txn, deltas, stats, prepared_timeout=None):
         """The rows go to disk before the state says PREPARED."""
@@ -130,28 +153,63 @@ class Manager:
                 txn["prepared_timeout"] = prepared_timeout
             self._write(txn, state=PREPARED, prepared=time.time(), stats=stats)
 
-    def commit(self, txn, deltas, stats):
+    def commit(self, txn, deltas, stats, publish_after=0):
         with self.lock:
             self._require(txn, PREPARE, "commit")
-            now = time.time()
-            try:
-                self._write(txn, deltas, state=VISIBLE, commit=now, finish=now, stats=stats)
-            except LoadError as error:
-                self.abort(txn, error.message)
-                raise
-            self._evict(txn["database"])
+            self._commit(txn, lambda: deltas, publish_after, stats=stats)
 
-    def commit_prepared(self, txn):
+    def commit_prepared(self, txn, publish_after=0):
         with self.lock:
             self._require(txn, PREPARED, "commit")
-            now = time.time()
-            try:
-                self._write(txn, self._unstage(txn), state=VISIBLE, commit=now, finish=now)
-            except LoadError as error:
-                self.abort(txn, error.message)
-                raise
+            self._commit(txn, lambda: self._unstage(txn), publish_after)
+
+    def _commit(self, txn, deltas, publish_after, **changes):
+        """VISIBLE at once, or COMMITTED with its rows on disk until they are published."""
+        now = time.time()
+        due = max([now + publish_after, *(t["publish_at"] for t in self._ahead_of(txn))])
+        try:
+            if due <= now:
+                self._write(txn, deltas(), state=VISIBLE, commit=now, finish=now, **changes)
+            else:
+                if txn["state"] == PREPARE:
+                    self._stage(txn, deltas())
+                self._write(txn, state=COMMITTED, commit=now, publish_at=due, **changes)
+        except LoadError as error:
+            self.abort(txn, error.message)
+            raise
+        if txn["state"] == COMMITTED:
+            self.on_commit()
+        else:
             self._drop_stage(txn)
             self._evict(txn["database"])
+
+    # ---- publishing
+
+    def _ahead_of(self, txn):
+        """What must be visible before `txn`: a table's versions are published in commit order."""
+        return [
+            t
+            for t in self.of_database(txn["database"])
+            if t["state"] == COMMITTED and not set(t["tables"]).isdisjoint(txn["tables"])
+        ]
+
+    def publish_due(self):
+        """Makes visible what is due; the seconds until the next one is, or None."""
+        with self.lock:
+            waiting = [t for t in self.txns.values() if t["state"] == COMMITTED]
+            waiting.sort(key=lambda t: t["commit"])
+            due = [t for t in waiting if t["publish_at"] <= time.time()]
+            for txn in due:
+                self._publish(txn)
+            left = [t["publish_at"] for t in waiting if t["state"] == COMMITTED]
+            return max(0.0, min(left) - time.time()) if left else None
+
+    def _publish(self, txn):
+        """Rows of a table that was dropped meanwhile go with it."""
+        kept = [d for d in self._unstage(txn) if self.engine.holds(d)]
+        self._write(txn, kept, state=VISIBLE, finish=time.time())
+        self._drop_stage(txn)
+        self._evict(txn["database"])
 
     def abort(self, txn, reason, stats=None):
         with self.lock:
@@ -169,8 +227,8 @@ class Manager:
             raise LoadError(f"Can not {verb} {txn['state']} transaction {txn['id']}{reason}")
 
     def _write(self, txn, deltas=(), **changes):
-        fresh = {**txn, **changes}
-        self.engine.write_txn(fresh, deltas)
+        if txn["id"] in self.txns:
+            self.engine.write_txn({**txn, **changes}, deltas)
         txn.update(changes)
 
     # ---- staged rows of PREPARED transactions
@@ -227,11 +285,38 @@ class Manager:
         surplus = len(mine) - self.label_keep_max_num
         oldest = time.time() - self.label_keep_max_second
         finished = sorted((t for t in mine if t["state"] in FINISHED), key=lambda t: t["finish"])
-        gone = [t for n, t in enumerate(finished) if n < surplus or t["finish"] < oldest]
+        self._forget([t for n, t in enumerate(finished) if n < surplus or t["finish"] < oldest])
+
+    def _forget(self, gone):
         if gone:
             self.engine.forget_txns([t["id"] for t in gone])
             for txn in gone:
                 del self.txns[txn["id"]]
+
+    def evict(self, database, keep):
+        """Forgets finished transactions of a database but the newest `keep`."""
+        with self.lock:
+            finished = [t for t in self.of_database(database) if t["state"] in FINISHED]
+            finished.sort(key=lambda t: t["finish"])
+            self._forget(finished[: max(0, len(finished) - keep)])
+
+    def forget(self, named):
+        """Forgets the finished transactions whose database and label `named` accepts."""
+        with self.lock:
+            self._forget(
+                [
+                    t
+                    for t in self.txns.values()
+                    if t["state"] in FINISHED and named(t["database"], t["label"])
+                ]
+            )
+
+    def expire_prepared(self, named):
+        """Aborts PREPARED transactions, by name, as their timeout would."""
+        with self.lock:
+            for txn in list(self.txns.values()):
+                if txn["state"] == PREPARED and named(txn["database"], txn["label"]):
+                    self.abort(txn, PREPARED_REASON)
 
     def expire(self):
         """Aborts what is over its time; the caller runs this about once a second."""
@@ -243,4 +328,4 @@ class Manager:
                 elif txn["state"] == PREPARED:
                     limit = txn["prepared_timeout"] or PREPARED_TIMEOUT
                     if now > txn["prepared"] + limit:
-                        self.abort(txn, "prepared transaction timeout")
+                        self.abort(txn, PREPARED_REASON)

@@ -154,20 +154,6 @@ def test_the_default_timeout_is_twenty_seconds(standin, cluster, two, label):
     cluster.txn("rollback", other, **MULTI)
 
 
-def test_a_leader_change_cancels_open_multi_transactions(standin, cluster, two, label):
-    """FE restart or leader change: the open transaction is cancelled and its task unknown."""
-    begin(cluster, label)
-    cluster.txn("load", label, two[0], "1\ta\n", **MULTI)
-    cluster.request(
-        "POST",
-        "/fe/leader_change",
-        {"Content-Length": "0"},
-        address=("127.0.0.1", standin.ports["admin"]),
-    )
-    assert cluster.state(label) == "ABORTED"
-    assert "does not exist" in cluster.txn("commit", label, **MULTI)["Message"]
-
-
 def test_a_backend_refuses_transaction_type(cluster, two, label):
     """Multi-statement transaction requests can only be sent to FE nodes, not BE nodes."""
     reply = cluster.request("PUT", f"/api/{DATABASE}/{two[0]}/_stream_load", expect=True, body=b"")

@@ -377,39 +377,6 @@ def test_cancel_aborts_an_open_label(cluster, pair, label):
 # ---- events
 
 
-def test_a_backend_restart_loses_prepare_and_keeps_prepared(standin, cluster, pair):
-    """Coordinator restart: PREPARE aborted, PREPARED kept and committable."""
-    open_label, prepared = cluster.fresh("open"), cluster.fresh("prepared")
-    for label in (open_label, prepared):
-        cluster.txn("begin", label, pair)
-        cluster.txn("load", label, pair, "1\ta\n")
-    cluster.txn("prepare", prepared, pair)
-    cluster.request(
-        "POST",
-        "/be/restart",
-        {"Content-Length": "0"},
-        address=("127.0.0.1", standin.ports["admin"]),
-    )
-    assert cluster.state(open_label) == "ABORTED"
-    assert cluster.txn("load", open_label, pair, "1\ta\n")["Status"] != "OK"
-    assert cluster.txn("commit", prepared, pair)["Status"] == "OK"
-    assert len(cluster.rows(pair)) == 1
-
-
-def test_a_leader_change_keeps_single_table_transactions(standin, cluster, pair, label):
-    """The coordinator cache is lost; the frontend falls back to the coordinator of the transaction."""
-    cluster.txn("begin", label, pair)
-    cluster.txn("load", label, pair, "1\ta\n")
-    cluster.request(
-        "POST",
-        "/fe/leader_change",
-        {"Content-Length": "0"},
-        address=("127.0.0.1", standin.ports["admin"]),
-    )
-    assert cluster.txn("load", label, pair, "2\tb\n")["Status"] == "OK"
-    assert cluster.txn("commit", label, pair)["NumberTotalRows"] == 2
-
-
 def test_a_dropped_table_fails_the_commit_of_its_prepared_transaction(cluster, pair, label):
     """The rows of a table that is gone cannot be committed; the label ends ABORTED."""
     cluster.txn("begin", label, pair)
