@@ -34,6 +34,10 @@ class Events:
         self.cluster.leader.rotate()
         return ""
 
+    async def _publish_now(self, armed, database, label):
+        await self._in_thread(self.cluster.txns.publish_now, _named(database, label))
+        return ""
+
     async def _prepared_expires(self, armed, database, label):
         await self._in_thread(self.cluster.txns.expire_prepared, _named(database, label))
         return ""

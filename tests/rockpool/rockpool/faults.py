@@ -16,7 +16,7 @@ import time
 
 from rockpool.answers import IN_PROCESSING, UNKNOWN_STATUS, StatusUnknown, shape_b
 from rockpool.http11 import Drop
-from rockpool.kinds import KINDS, NOW, Invalid, Number
+from rockpool.kinds import KINDS, NOW, Invalid, Number, reaches
 from rockpool.txn import COMMITTED
 
 FILTERS = ("label", "table", "database")
@@ -28,8 +28,8 @@ class Armed:
 
     def __init__(self, number, asked):
         self.id, self.kind = number, _kind(asked)
-        self.operations = _operations(self.kind, asked.get("operation"))
         self.point = _point(self.kind, asked.get("point"))
+        self.operations = _operations(self.kind, self.point, asked.get("operation"))
         self.count = _whole("count", asked.get("count", 1), optional=True)
         self.skip = _whole("skip", asked.get("skip", 0))
         self.probability = Number(1, 0, 1).check("probability", asked.get("probability", 1))
@@ -107,15 +107,16 @@ def _kind(asked):
     return kind
 
 
-def _operations(kind, asked):
+def _operations(kind, point, asked):
+    able = tuple(name for name in kind.operations if reaches(name, point))
     if asked is None:
-        return (NOW,) if NOW in kind.operations else kind.operations
+        return (NOW,) if NOW in able else able
     found = tuple(asked) if isinstance(asked, list) else (asked,)
     for name in found:
-        if name not in kind.operations:
-            raise Invalid(f"{kind.name} bites at {', '.join(kind.operations)}, not at {name}")
+        if name not in able:
+            raise Invalid(f"{kind.name} bites at {', '.join(able)}, not at {name}")
     if not found or NOW in found and len(found) > 1:
-        raise Invalid(f"operation must be {NOW} alone, or some of {', '.join(kind.operations)}")
+        raise Invalid(f"operation must be {NOW} alone, or some of {', '.join(able)}")
     return found
 
 
@@ -192,6 +193,12 @@ class Faults:
             armed.hits += 1
             self._store()
 
+    async def hold(self, armed):
+        """Waits out a delay; disarming it ends the wait."""
+        end = time.monotonic() + armed["seconds"]
+        while armed in self.armed and time.monotonic() < end:
+            await asyncio.sleep(min(0.02, max(0, end - time.monotonic())))
+
     def take(self, call, point, after=0):
         """The first armed fault with a number above `after` that bites here, or None."""
         with self.lock:
@@ -243,7 +250,7 @@ class Call:
         while armed := self.cluster.faults.take(self, point, number):
             number = armed.id
             if armed.kind.action == "delay":
-                await asyncio.sleep(armed["seconds"])
+                await self.cluster.faults.hold(armed)
             elif armed.kind.action == "busy":
                 return shape_b("TXN_IN_PROCESSING", IN_PROCESSING)
             elif armed.kind.action == "event":

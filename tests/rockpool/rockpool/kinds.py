@@ -9,6 +9,13 @@ FINISHING = ("stream_load", "commit")
 EDGES = ("before", "after")
 
 
+def reaches(operation, point):
+    """Whether an operation comes by an edge; points inside are their fault's own matter."""
+    if operation == "sql":
+        return point == "before"
+    return point != "body" or operation in ("load", "stream_load")
+
+
 class Invalid(Exception):
     """A fault cannot be armed as it was asked for."""
 
@@ -84,7 +91,7 @@ KINDS = {
             "delay",
             (*HTTP, "sql"),
             ("before", "body", "after"),
-            "the operation waits; other requests go on",
+            "the operation waits `seconds`, or until the fault is disarmed; other requests go on",
             SECONDS,
             "delay",
         ),
@@ -140,6 +147,13 @@ KINDS = {
             "does (plain and backend: the load's timeout; PREPARED: header `timeout` or 20 s; multi: "
             "not at all)",
             SECONDS,
+        ),
+        Kind(
+            "publish_now",
+            EVENT,
+            EDGES,
+            "ends the wait of the COMMITTED transactions of `label`",
+            action="event",
         ),
         Kind(
             "status_unknown",

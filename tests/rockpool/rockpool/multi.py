@@ -97,7 +97,7 @@ class Multi:
             return redirect(request, task.backends[table].port)
 
     def _open(self, task, table, call):
-        limit = call.take("register")
+        limit = call.take("register") if self.fixed else None
         try:
             task.txn = self.cluster.txns.begin(
                 task.database,

@@ -35,6 +35,12 @@ class LabelUsed(Exception):
         return "FINISHED" if self.txn["state"] in (COMMITTED, VISIBLE) else "RUNNING"
 
 
+def _share(one, other):
+    """Whether two transactions have a table in common."""
+    same = one["database"] == other["database"]
+    return same and not set(one["tables"]).isdisjoint(other["tables"])
+
+
 class Manager:
     def __init__(
         self, engine, label_keep_max_num=1000, label_keep_max_second=259200, max_running=1000
@@ -103,8 +109,6 @@ class Manager:
     ):
         """A new PREPARE transaction; one that is not registered is its owner's secret."""
         with self.lock:
-            self.check_label(database, label)
-            self._check_running(database, self.max_running if max_running is None else max_running)
             record = {
                 "id": self.engine.next_id("txn_ids"),
                 "database": database,
@@ -124,15 +128,17 @@ class Manager:
                 "stats": {},
             }
             if registered:
-                self.register(record)
+                self.register(record, max_running)
             return record
 
-    def register(self, record):
-        """From now on the label is taken; nothing to do for one that is registered already."""
+    def register(self, record, max_running=None):
+        """Takes the label, or refuses; nothing to do for one that is registered already."""
         with self.lock:
             if record["id"] in self.txns:
                 return
             self.check_label(record["database"], record["label"])
+            limit = self.max_running if max_running is None else max_running
+            self._check_running(record["database"], limit)
             self.engine.write_txn(record)
             self.txns[record["id"]] = record
 
@@ -166,14 +172,15 @@ class Manager:
     def _commit(self, txn, deltas, publish_after, **changes):
         """VISIBLE at once, or COMMITTED with its rows on disk until they are published."""
         now = time.time()
-        due = max([now + publish_after, *(t["publish_at"] for t in self._ahead_of(txn))])
+        held = any(_share(txn, t) for t in self._committed())
         try:
-            if due <= now:
-                self._write(txn, deltas(), state=VISIBLE, commit=now, finish=now, **changes)
-            else:
+            if publish_after or held:
                 if txn["state"] == PREPARE:
                     self._stage(txn, deltas())
-                self._write(txn, state=COMMITTED, commit=now, publish_at=due, **changes)
+                changes["publish_at"] = now + publish_after
+                self._write(txn, state=COMMITTED, commit=now, **changes)
+            else:
+                self._write(txn, deltas(), state=VISIBLE, commit=now, finish=now, **changes)
         except LoadError as error:
             self.abort(txn, error.message)
             raise
@@ -185,24 +192,33 @@ class Manager:
 
     # ---- publishing
 
-    def _ahead_of(self, txn):
-        """What must be visible before `txn`: a table's versions are published in commit order."""
-        return [
-            t
-            for t in self.of_database(txn["database"])
-            if t["state"] == COMMITTED and not set(t["tables"]).isdisjoint(txn["tables"])
-        ]
+    def _committed(self):
+        """What is not published yet, in commit order."""
+        found = [t for t in self.txns.values() if t["state"] == COMMITTED]
+        return sorted(found, key=lambda t: t["commit"])
 
     def publish_due(self):
-        """Makes visible what is due; the seconds until the next one is, or None."""
+        """Makes visible what is due; the seconds until more may be, or None.
+
+        The versions of a table are published in the order of their commits.
+        """
         with self.lock:
-            waiting = [t for t in self.txns.values() if t["state"] == COMMITTED]
-            waiting.sort(key=lambda t: t["commit"])
-            due = [t for t in waiting if t["publish_at"] <= time.time()]
-            for txn in due:
-                self._publish(txn)
-            left = [t["publish_at"] for t in waiting if t["state"] == COMMITTED]
-            return max(0.0, min(left) - time.time()) if left else None
+            now, held = time.time(), []
+            for txn in self._committed():
+                if txn["publish_at"] <= now and not any(_share(txn, t) for t in held):
+                    self._publish(txn)
+                else:
+                    held.append(txn)
+            later = [t["publish_at"] - now for t in held if t["publish_at"] > now]
+            return min(later) if later else None
+
+    def publish_now(self, named):
+        """Ends the wait of COMMITTED transactions, by name."""
+        with self.lock:
+            for txn in self._committed():
+                if named(txn["database"], txn["label"]):
+                    txn["publish_at"] = time.time()
+            self.publish_due()
 
     def _publish(self, txn):
         """Rows of a table that was dropped meanwhile go with it."""
