@@ -151,6 +151,28 @@ mri_unit_release(struct mr_app *app, struct mr_unit *unit);
 void
 mri_unit_free(struct mr_app *app, struct mr_unit **unit);
 
+/* cut.c — Thread: feed. Ends the open unit, if there is one; cause: a row of the cuts' metric. */
+void
+mri_cut(struct mr_app *app, enum mr_metric cause);
+
+/* At most flush.depth units wait for StarRocks, and few for Kafka's commit: beyond that the open one
+ * grows, until memory says stop. */
+bool
+mri_cut_may(struct mr_app *app);
+
+/* Ends the open unit when its age, records, bytes or keys say so and mri_cut_may allows it. */
+void
+mri_cut_when_due(struct mr_app *app);
+
+/* commit.c — Thread: feed. Commits what the ledger allows; a failed commit is tried again later. */
+void
+mri_commit_ready(struct mr_app *app);
+
+/* Waits until every sealed unit landed and is committed, at most for limit_ms (negative: no limit).
+ * `serve`: rebalances may be served meanwhile, which a rebalance callback must not do. */
+bool
+mri_commit_drain(struct mr_app *app, int64_t limit_ms, bool serve);
+
 /* feed.c, work.c, harvest.c, land.c: bodies of the threads. */
 void
 mri_feed_run(void *app);

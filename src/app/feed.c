@@ -1,9 +1,6 @@
-/* Feed thread: takes batches from Kafka, stamps them with the open unit, cuts units, commits what the
- * ledger allows. It owns the Kafka client, so that guard, rebalance and commit cannot overlap. */
+/* Feed thread: takes batches from Kafka, stamps them with the open unit, hands them to the workers. It
+ * owns the Kafka client, so that rebalance, cut and commit cannot overlap. */
 #include "app_priv.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 #include "millrace/base/assert.h"
 #include "millrace/base/clock.h"
@@ -13,168 +10,12 @@
 #define IDLE_MS 5
 #define REVOKE_MS 30000
 #define STATE_MS 250
-#define COMMIT_RETRY_MS 500
-#define UNCOMMITTED_MAX 4
 
 static bool
 stopping(struct mr_app *app)
 {
     /* Relaxed: a request; nothing else is read through it. */
     return atomic_load_explicit(&app->stopping, memory_order_relaxed);
-}
-
-static void
-cut(struct mr_app *app, enum mr_metric cause)
-{
-    struct mr_unit *unit = app->open;
-    if (!unit)
-        return;
-    app->open = NULL;
-    unit->sealed_ms = mr_clock_monotonic_ms();
-    pthread_mutex_lock(&app->units_lock);
-    mr_ledger_seal(app->ledger, unit->number);
-    app->units_sealed++;
-    pthread_mutex_unlock(&app->units_lock);
-    mr_metrics_add(app->feed_cell, cause, 1);
-    atomic_store_explicit(&unit->sealed, true, memory_order_relaxed);
-    mri_unit_release(app, unit);
-}
-
-static uint64_t
-max_keys(const struct mr_layout *layout)
-{
-    uint64_t least = UINT64_MAX;
-    for (uint32_t i = 0; i < layout->rollup_count; i++)
-        least = layout->rollups[i].max_keys < least ? layout->rollups[i].max_keys : least;
-    return least;
-}
-
-/* Why the open unit should end now; MR_METRIC_COUNT when it should not. */
-static enum mr_metric
-cause_of_cut(const struct mr_app *app)
-{
-    const struct mr_unit *unit = app->open;
-    if (unit->records >= (uint64_t)app->config->flush.rows)
-        return MR_M_CUT_ROWS;
-    if (unit->bytes >= (uint64_t)app->config->flush.bytes)
-        return MR_M_CUT_BYTES;
-    if (mr_fold_unit_keys(unit->fold) >= max_keys(app->layout))
-        return MR_M_CUT_KEYS;
-    if (mr_clock_monotonic_ms() - unit->opened_ms >= app->config->flush.every_ms)
-        return MR_M_CUT_TIME;
-    return MR_METRIC_COUNT;
-}
-
-/* At most flush.depth units wait for StarRocks, and few for Kafka's commit: beyond that the open one
- * grows, until memory says stop. */
-static bool
-may_cut(struct mr_app *app)
-{
-    uint32_t states[MR_UNIT_FAILED + 1];
-    pthread_mutex_lock(&app->units_lock);
-    mr_ledger_states(app->ledger, states);
-    bool may = app->units_sealed < (uint32_t)app->config->flush.depth &&
-               states[MR_UNIT_LOADED] < UNCOMMITTED_MAX;
-    pthread_mutex_unlock(&app->units_lock);
-    return may;
-}
-
-static void
-maybe_cut(struct mr_app *app)
-{
-    if (!app->open)
-        return;
-    enum mr_metric cause = cause_of_cut(app);
-    if (cause != MR_METRIC_COUNT && may_cut(app))
-        cut(app, cause);
-}
-
-static void
-commit_failed(struct mr_app *app, const struct mr_error *error)
-{
-    mr_metrics_add(app->feed_cell, MR_M_COMMITS_FAILED, 1);
-    app->commit_after_ms = mr_clock_monotonic_ms() + COMMIT_RETRY_MS;
-    mr_log(MR_LOG_WARN, "consume", "offset commit not confirmed: retrying",
-           MR_STR("error", error->text), MR_STR("hint", mr_error_get_hint(error)));
-}
-
-/* The committable rows, copied, because a loader may add to them while the commit is under way. 0 and
- * nothing to free when there are none. */
-static uint64_t
-copy_committable(struct mr_app *app, struct mr_span **ret_rows, uint32_t *ret_count,
-                 uint64_t *ret_landed)
-{
-    const struct mr_span *rows;
-    pthread_mutex_lock(&app->units_lock);
-    uint64_t unit = mr_ledger_committable(app->ledger, &rows, ret_count);
-    *ret_landed = app->landed_records;
-    if (unit > 0) {
-        *ret_rows = malloc(*ret_count * sizeof **ret_rows + 1);
-        MR_INSIST(*ret_rows);
-        memcpy(*ret_rows, rows, *ret_count * sizeof **ret_rows);
-    }
-    pthread_mutex_unlock(&app->units_lock);
-    return unit;
-}
-
-/* units_lock held. Returns how many units that ends. */
-static uint32_t
-note_committed(struct mr_app *app, uint64_t unit)
-{
-    uint32_t before[MR_UNIT_FAILED + 1], after[MR_UNIT_FAILED + 1];
-    mr_ledger_states(app->ledger, before);
-    mr_ledger_committed(app->ledger, unit);
-    mr_ledger_states(app->ledger, after);
-    return before[MR_UNIT_LOADED] - after[MR_UNIT_LOADED];
-}
-
-static void
-commit_ready(struct mr_app *app)
-{
-    struct mr_span *rows;
-    uint32_t count;
-    uint64_t landed;
-    struct mr_error error = {.rc = MR_OK};
-    if (mr_clock_monotonic_ms() < app->commit_after_ms)
-        return;
-    uint64_t unit = copy_committable(app, &rows, &count, &landed);
-    if (unit == 0)
-        return;
-    enum mr_rc rc = mr_consumer_commit(app->consumer, rows, count, &error);
-    free(rows);
-    if (rc != MR_OK) {
-        commit_failed(app, &error);
-        return;
-    }
-    mr_metrics_add(app->feed_cell, MR_M_COMMITS, 1);
-    pthread_mutex_lock(&app->units_lock);
-    uint32_t units = note_committed(app, unit);
-    app->committed_records = landed;
-    pthread_mutex_unlock(&app->units_lock);
-    mr_metrics_add(app->feed_cell, MR_M_UNITS_DONE, units);
-}
-
-/* Waits until every sealed unit landed and is committed, at most for limit_ms (negative: no limit).
- * `serve`: rebalances may be served meanwhile, which a rebalance callback must not do. */
-static bool
-drain(struct mr_app *app, int64_t limit_ms, bool serve)
-{
-    int64_t start = mr_clock_monotonic_ms();
-    const struct mr_span *rows;
-    uint32_t count;
-    for (;;) {
-        commit_ready(app);
-        pthread_mutex_lock(&app->units_lock);
-        bool done = app->units_sealed == 0 && mr_ledger_committable(app->ledger, &rows, &count) == 0;
-        pthread_mutex_unlock(&app->units_lock);
-        if (done || (limit_ms >= 0 && mr_clock_monotonic_ms() - start >= limit_ms))
-            return done;
-        if (serve && app->consumer)
-            /* Errors of the input do not matter any more: nothing is taken. */
-            (void)!mr_consumer_fill(app->consumer, NULL, IDLE_MS, NULL);
-        else
-            mr_clock_sleep_ms(IDLE_MS);
-    }
 }
 
 static bool
@@ -214,8 +55,8 @@ on_revoked(void *context, bool lost)
     /* Not part of any unit yet: whoever owns the partitions next reads them again. */
     if (app->pending)
         mr_batch_reset(app->pending);
-    cut(app, MR_M_CUT_STOP);
-    bool finished = !lost && drain(app, REVOKE_MS, false) && !has_failed(app);
+    mri_cut(app, MR_M_CUT_STOP);
+    bool finished = !lost && mri_commit_drain(app, REVOKE_MS, false) && !has_failed(app);
     mri_land_give_up(app);
     mr_log(finished ? MR_LOG_INFO : MR_LOG_WARN, "consume",
            finished ? "partitions given back, all units committed"
@@ -325,8 +166,8 @@ static enum mr_rc
 wait_for_budget(struct mr_app *app)
 {
     int64_t before = mr_clock_monotonic_ms();
-    if (app->open && may_cut(app))
-        cut(app, MR_M_CUT_MEMORY);
+    if (app->open && mri_cut_may(app))
+        mri_cut(app, MR_M_CUT_MEMORY);
     enum mr_rc rc = mr_consumer_fill(app->consumer, NULL, FILL_MS, &app->end_error);
     pthread_mutex_lock(&app->units_lock);
     app->paused_s += (double)(mr_clock_monotonic_ms() - before) / 1000.0;
@@ -366,8 +207,8 @@ feed_once(struct mr_app *app)
     enum mr_rc rc = MR_OK;
     if (has_failed(app))
         return app->failure.rc;
-    commit_ready(app);
-    maybe_cut(app);
+    mri_commit_ready(app);
+    mri_cut_when_due(app);
     copy_state(app);
     if (!app->pending || app->pending->count == 0)
         rc = take_batch(app);
@@ -385,8 +226,8 @@ finish(struct mr_app *app)
 {
     if (app->pending)
         mr_batch_reset(app->pending); /* never stamped: its offsets are not part of any unit */
-    cut(app, MR_M_CUT_STOP);
-    (void)drain(app, -1, true);
+    mri_cut(app, MR_M_CUT_STOP);
+    (void)mri_commit_drain(app, -1, true);
     return has_failed(app) ? app->failure.rc : MR_OK;
 }
 
@@ -401,8 +242,8 @@ end_with_error(struct mr_app *app, enum mr_rc rc)
     }
     mri_report_trouble(app, &app->end_error);
     mr_log_error("app", "stopping: going on could lose or double rows", &app->end_error);
-    cut(app, MR_M_CUT_STOP);
-    (void)drain(app, REVOKE_MS, false);
+    mri_cut(app, MR_M_CUT_STOP);
+    (void)mri_commit_drain(app, REVOKE_MS, false);
     mri_land_give_up(app);
     return rc;
 }
