@@ -229,17 +229,6 @@ mri_load_hub_leader_failed(struct mr_load_hub *hub, const struct mri_node *node)
     pthread_mutex_unlock(&hub->lock);
 }
 
-bool
-mri_load_hub_is_fe(struct mr_load_hub *hub, const struct mri_node *node)
-{
-    pthread_mutex_lock(&hub->lock);
-    bool found = hub->leader.port && mri_load_node_equal(&hub->leader, node);
-    pthread_mutex_unlock(&hub->lock);
-    for (uint32_t i = 0; i < hub->fe_count && !found; i++)
-        found = mri_load_node_equal(&hub->fes[i], node);
-    return found;
-}
-
 uint32_t
 mri_load_hub_hosts(struct mr_load_hub *hub)
 {

@@ -139,9 +139,6 @@ void mri_load_hub_leads(struct mr_load_hub *hub, const struct mri_node *node);
 /* It gave no answer: another FE may know of a new leader. */
 void mri_load_hub_leader_failed(struct mr_load_hub *hub, const struct mri_node *node);
 
-/* In the configuration, or named as leader? Everything else that an FE names is a backend. */
-bool mri_load_hub_is_fe(struct mr_load_hub *hub, const struct mri_node *node);
-
 /* Hosts that could be tried, FEs and known backends. */
 uint32_t mri_load_hub_hosts(struct mr_load_hub *hub);
 

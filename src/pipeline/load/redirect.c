@@ -166,6 +166,16 @@ mri_load_follow(const struct mr_loader *loader,
     return MR_OUTCOME_FATAL;
 }
 
+static bool
+is_fe(const struct mr_load_hub *hub, const struct mri_node *node)
+{
+    for (uint32_t i = 0; i < hub->fe_count; i++) {
+        if (mri_load_node_equal(&hub->fes[i], node))
+            return true;
+    }
+    return false;
+}
+
 enum mr_outcome
 mri_load_redirect(struct mr_loader *loader,
                   const struct mri_question *question,
@@ -187,7 +197,7 @@ mri_load_redirect(struct mr_loader *loader,
                     : question->judge.classify(loader, x.status, reply, question->judge.context);
         if (outcome != MR_OUTCOME_DONE)
             break;
-        if (!mri_load_hub_is_fe(hub, &node)) {
+        if (!is_fe(hub, &node)) {
             *ret_node = node;
             return MR_OUTCOME_DONE;
         }
