@@ -1,7 +1,7 @@
 """The fate of a label: get_load_state, its memory, SHOW TRANSACTION and information_schema.loads."""
 
 import pytest
-from rockpool_support import DATABASE
+from rockpool_support import DATABASE, REAL, Rockpool
 
 
 @pytest.fixture
@@ -65,12 +65,30 @@ def test_the_latest_transaction_of_a_label_is_reported(cluster, pair):
     assert cluster.state(label) == "VISIBLE"
 
 
-def test_the_oldest_finished_labels_are_forgotten_by_count(own):
-    """label_keep_max_num: oldest finished are dropped regardless of age, running ones are kept."""
-    _, client = own("--label-keep-max-num", "3")
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory):
+    """A stand-in with small limits."""
+    if REAL:
+        pytest.skip("needs limits of its own: a real cluster is named by STARROCKS_FE")
+    pool = Rockpool(
+        tmp_path_factory.mktemp("narrow"), "--label-keep-max-num", "3", "--max-running-txn", "2"
+    )
+    yield pool
+    pool.stop()
+
+
+def in_database(pool, name):
+    client = pool.client(database=name)
+    client.sql(f"CREATE DATABASE {name}", database=None)
     client.sql(
         'CREATE TABLE t (k INT) DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) PROPERTIES ("replication_num"="1")'
     )
+    return client
+
+
+def test_the_oldest_finished_labels_are_forgotten_by_count(narrow):
+    """label_keep_max_num: oldest finished are dropped regardless of age, running ones are kept."""
+    client = in_database(narrow, "forgets")
     client.txn("begin", "open", "t")
     for number in range(4):
         assert client.load("t", "1\n", label=f"l{number}")["Status"] == "Success"
@@ -80,17 +98,14 @@ def test_the_oldest_finished_labels_are_forgotten_by_count(own):
     assert client.sql("SELECT count(*) FROM t") == [("5",)]
 
 
-def test_running_transactions_are_limited(own):
-    """current running txns on db N is M, larger than limit L"""
-    _, client = own("--max-running-txn", "2")
-    client.sql(
-        'CREATE TABLE t (k INT) DUPLICATE KEY(k) DISTRIBUTED BY HASH(k) PROPERTIES ("replication_num"="1")'
-    )
+def test_running_transactions_are_limited(narrow):
+    """current running txns on db N is M, larger than limit L: each database counts its own."""
+    client = in_database(narrow, "limits")
     for number in range(2):
-        client.txn("begin", f"l{number}", "t")
+        assert client.txn("begin", f"r{number}", "t")["Status"] == "OK"
     reply = client.load("t", "1\n")
     assert reply["Status"] == "Fail" and "current running txns on db" in reply["Message"]
-    client.txn("rollback", "l0", "t")
+    client.txn("rollback", "r0", "t")
     assert client.load("t", "1\n")["Status"] == "Success"
 
 
