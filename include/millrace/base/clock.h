@@ -9,6 +9,11 @@
 #define MR_US_PER_S INT64_C(1000000)
 #define MR_US_PER_DAY (INT64_C(86400) * MR_US_PER_S)
 
+/* Days that every reader of our tables has a name for: 0001-01-01 to 9999-12-31. DATETIME begins a
+ * year earlier on paper, but many a client knows no year 0, and calendars disagree on it. */
+#define MR_DAYS_MIN INT64_C(-719162)
+#define MR_DAYS_MAX INT64_C(2932896)
+
 int64_t
 mr_clock_monotonic_ms(void);
 

@@ -60,6 +60,7 @@ struct mr_layout {
     const char *const *topics;
     uint32_t column_count; /* event columns; _topic, _partition, _offset are always beside them */
     struct mr_column *columns;
+    size_t default_bytes;     /* texts of all defaults: what a row can hold beside its record */
     uint32_t time_column;     /* event time: TIMESTAMP, not nullable */
     uint32_t key_count;       /* 0 = append mode (DUPLICATE KEY) */
     uint32_t keys[MR_MAX_DIMS]; /* key mode (PRIMARY KEY): column indexes */

@@ -23,9 +23,8 @@ mri_bounds_init(struct mri_node *node)
     }
 }
 
-/* The bound as the schema's author wrote it: fifteen digits survive the way through a double. */
-static bool
-bound_text(const json_t *value, char text[32])
+bool
+mri_bounds_text(const json_t *value, char text[32])
 {
     if (json_is_integer(value)) {
         snprintf(text, 32, "%lld", (long long)json_integer_value(value));
@@ -36,7 +35,8 @@ bound_text(const json_t *value, char text[32])
            !(strtod(text, NULL) > json_real_value(value));
 }
 
-/* side: -1 the bound is a minimum, 1 a maximum. */
+/* side: -1 the bound is a minimum, 1 a maximum. Keywords come in any order and all of them hold, so
+ * the closest bound stays. */
 static void
 set_integer(
     struct mri_compile *compile, struct mri_node *node, const char *text, int side, bool exclusive)
@@ -47,10 +47,11 @@ set_integer(
         mri_schema_mistake(compile, "a bound of an integer must be a 64-bit integer");
         return;
     }
-    if (side < 0)
-        node->bounds.i64.min = bound + exclusive;
-    else
-        node->bounds.i64.max = bound - exclusive;
+    bound += side < 0 ? exclusive : -exclusive;
+    if (side < 0 && bound > node->bounds.i64.min)
+        node->bounds.i64.min = bound;
+    if (side > 0 && bound < node->bounds.i64.max)
+        node->bounds.i64.max = bound;
 }
 
 static void
@@ -67,10 +68,11 @@ set_decimal(
                            node->scale);
         return;
     }
-    if (side < 0)
-        node->bounds.dec.min = bound + exclusive;
-    else
-        node->bounds.dec.max = bound - exclusive;
+    bound += side < 0 ? exclusive : -exclusive;
+    if (side < 0 && bound > node->bounds.dec.min)
+        node->bounds.dec.min = bound;
+    if (side > 0 && bound < node->bounds.dec.max)
+        node->bounds.dec.max = bound;
 }
 
 static void
@@ -78,9 +80,9 @@ set_double(struct mri_node *node, double bound, int side, bool exclusive)
 {
     if (exclusive)
         bound = nextafter(bound, side < 0 ? HUGE_VAL : -HUGE_VAL);
-    if (side < 0)
+    if (side < 0 && bound > node->bounds.f64.min)
         node->bounds.f64.min = bound;
-    else
+    if (side > 0 && bound < node->bounds.f64.max)
         node->bounds.f64.max = bound;
 }
 
@@ -93,7 +95,7 @@ set_bound(struct mri_compile *compile,
 {
     char text[32];
     node->bounded = true;
-    if (!json_is_number(value) || (node->type != MR_TYPE_DOUBLE && !bound_text(value, text)))
+    if (!json_is_number(value) || (node->type != MR_TYPE_DOUBLE && !mri_bounds_text(value, text)))
         mri_schema_mistake(compile, "a bound must be a number of at most fifteen digits");
     else if (node->type == MR_TYPE_INT64)
         set_integer(compile, node, text, side, exclusive);
@@ -125,4 +127,26 @@ void
 mri_bounds_below(struct mri_compile *compile, struct mri_node *node, const json_t *value)
 {
     set_bound(compile, node, value, 1, true);
+}
+
+void
+mri_bounds_exact(struct mri_node *node, int64_t value)
+{
+    node->bounded = true;
+    if (value > node->bounds.i64.min)
+        node->bounds.i64.min = value;
+    if (value < node->bounds.i64.max)
+        node->bounds.i64.max = value;
+}
+
+void
+mri_bounds_check(struct mri_compile *compile, const struct mri_node *node)
+{
+    const struct mri_bounds *bounds = &node->bounds;
+    bool none = (node->type == MR_TYPE_INT64 && bounds->i64.min > bounds->i64.max) ||
+                (node->type == MR_TYPE_DOUBLE && bounds->f64.min > bounds->f64.max) ||
+                (node->type == MR_TYPE_DECIMAL && bounds->dec.min > bounds->dec.max) ||
+                (node->type == MR_TYPE_STRING && node->min_chars > node->max_chars);
+    if (none)
+        mri_schema_mistake(compile, "the bounds exclude every value");
 }

@@ -292,7 +292,7 @@ convert_timestamp(struct mri_pen *pen,
     }
     if (!mri_moment_in_range(us))
         return mri_refuse_value(
-            info, MR_REJECT_range, node, token, "is outside of the years 0000 to 9999 UTC");
+            info, MR_REJECT_range, node, token, "is outside of the years 0001 to 9999 UTC");
     *value = (struct mr_value){.i64 = us, .set = true};
     return MR_REJECT_NONE;
 }

@@ -103,7 +103,8 @@ refuse_document(const struct mri_scan *scan, struct mr_reject_info *info)
         info, scan->reason, NULL, "byte %zu: %s, found \"%s\"", at, scan->fault, quoted);
 }
 
-/* An event from the future would hold its window open, and the watermark with it. */
+/* An event from the future would hold its window open, and the watermark with it; one of the first
+ * days of the calendar can belong to a window that has no name. */
 static enum mr_reject
 check_clock(const struct mr_decoder *decoder,
             int64_t now_us,
@@ -113,6 +114,12 @@ check_clock(const struct mr_decoder *decoder,
     const struct mr_layout *layout = &decoder->plan->layout;
     int64_t ahead_us = event->values[layout->time_column].i64 - now_us;
     event->time_us = event->values[layout->time_column].i64;
+    if (MR_UNLIKELY(event->time_us < decoder->plan->min_time_us))
+        return mri_refuse(info,
+                          MR_REJECT_range,
+                          NULL,
+                          "%.80s: its window would begin before the year 0001",
+                          layout->columns[layout->time_column].path);
     if (MR_LIKELY(ahead_us <= decoder->plan->max_future_us))
         return MR_REJECT_NONE;
     return mri_refuse(info,

@@ -141,6 +141,7 @@ struct mr_plan {
     uint32_t max_depth;
     bool whole_objects; /* a described object has a column of its own: templates are off */
     int64_t max_future_us;
+    int64_t min_time_us;      /* windows of earlier events would begin before MR_DAYS_MIN */
     struct mri_block *blocks; /* everything that the plan points to */
 };
 
@@ -278,6 +279,15 @@ void mri_bounds_above(struct mri_compile *compile, struct mri_node *node, const 
 
 void mri_bounds_below(struct mri_compile *compile, struct mri_node *node, const json_t *value);
 
+void mri_bounds_exact(struct mri_node *node, int64_t value);
+
+/* When all keywords are read: is any value left? */
+void mri_bounds_check(struct mri_compile *compile, const struct mri_node *node);
+
+/* A number of the schema as its author wrote it. False when it has more than fifteen digits, which
+ * its way through a double has not left as they were. */
+bool mri_bounds_text(const json_t *value, char text[32]);
+
 /* The keys of an object node from the nodes below it; names[i]: last part of node i's path. */
 bool mri_keys_build(struct mr_plan *plan, uint16_t object, const char *const *names);
 
@@ -339,7 +349,7 @@ const char *mri_moment_time(struct mri_day *day, const char *p, size_t len, int6
 
 const char *mri_moment_date(const char *p, size_t len, int64_t *ret_days);
 
-/* 0000-01-01T00:00:00 … 9999-12-31T23:59:59.999999, what DATETIME can hold. */
+/* 0001-01-01T00:00:00 … 9999-12-31T23:59:59.999999 */
 bool mri_moment_in_range(int64_t us);
 
 /* --- unescape.c: a string whose escapes the scanner has checked. Returns the length written, at

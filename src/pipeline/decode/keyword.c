@@ -183,6 +183,8 @@ read_choices(struct mri_compile *compile, struct mri_node *node, const json_t *v
     json_t *item;
     struct mr_slice *choices = mri_plan_alloc(compile->plan, (count + 1) * sizeof *choices);
     compile->no_memory |= !choices;
+    if (node->choice_count > 0)
+        mri_schema_mistake(compile, "enum and const are too much for one field");
     if (count == 0)
         mri_schema_mistake(compile, "enum must be an array of at least one string");
     json_array_foreach(value, index, item)
@@ -204,7 +206,6 @@ read_choices(struct mri_compile *compile, struct mri_node *node, const json_t *v
 static void
 read_const(struct mri_compile *compile, struct mri_node *node, const json_t *value)
 {
-    json_int_t wanted = json_integer_value(value);
     if (node->type == MR_TYPE_STRING && json_is_string(value)) {
         json_t *list = json_pack("[O]", value);
         compile->no_memory |= !list;
@@ -212,11 +213,27 @@ read_const(struct mri_compile *compile, struct mri_node *node, const json_t *val
             read_choices(compile, node, list);
         json_decref(list);
     } else if (node->type == MR_TYPE_INT64 && json_is_integer(value)) {
-        node->bounded = true;
-        node->bounds.i64.min = node->bounds.i64.max = wanted;
+        mri_bounds_exact(node, json_integer_value(value));
     } else {
         mri_schema_mistake(compile, "const must be a string or an integer, as type says");
     }
+}
+
+/* The default as JSON text, with the digits that its author wrote. NULL after a mistake. */
+static char *
+default_text(struct mri_compile *compile, const struct mri_node *node, const json_t *value)
+{
+    char unused[32];
+    bool exact = !json_is_real(value) || mri_bounds_text(value, unused);
+    if (!exact && node->type != MR_TYPE_DOUBLE) {
+        mri_schema_mistake(compile,
+                           "default: a number of more than fifteen digits: write a string");
+        return NULL;
+    }
+    char *text = json_dumps(
+        value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION((size_t)(exact ? 15 : 17)));
+    compile->no_memory |= !text;
+    return text;
 }
 
 /* default is read in the same way as the field in an event. */
@@ -224,9 +241,11 @@ static void
 read_default(struct mri_compile *compile, struct mri_node *node, const json_t *value)
 {
     struct mr_reject_info info;
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-    size_t len = text ? strlen(text) : 0;
-    char *copy = text ? mri_plan_text(compile->plan, text, len) : NULL;
+    char *text = default_text(compile, node, value);
+    if (!text)
+        return;
+    size_t len = strlen(text);
+    char *copy = mri_plan_text(compile->plan, text, len);
     char *room = mri_plan_alloc(compile->plan, len + 1);
     struct mri_pen pen = {
         .p = room, .limit = room + len + 1, .locale = newlocale(LC_ALL_MASK, "C", (locale_t)0)};
@@ -362,8 +381,11 @@ mri_keyword_read(struct mri_compile *compile, struct mri_node *node, json_t *sch
     node->max_chars = UINT32_MAX;
     node->max_bytes = node->type == MR_TYPE_STRING ? VARCHAR_DEFAULT : 0;
     mri_bounds_init(node);
-    for (int stage = 0; stage <= 2; stage++)
+    for (int stage = 0; stage <= 2; stage++) {
         read_stage(compile, node, schema, stage);
+        if (stage == 1)
+            mri_bounds_check(compile, node);
+    }
 }
 
 const char *

@@ -66,6 +66,7 @@ add_column(struct mri_compile *compile, struct mri_node *node, const char *name)
         return;
     }
     node->column = (int16_t)layout->column_count;
+    layout->default_bytes += node->default_value.text.len;
     layout->columns[layout->column_count++] =
         (struct mr_column){.name = name,
                            .path = node->path,

@@ -4,9 +4,6 @@
 #include "decode_priv.h"
 #include "millrace/base/clock.h"
 
-#define DAYS_MIN (-719528) /* 0000-01-01 */
-#define DAYS_MAX 2932896   /* 9999-12-31 */
-
 /* Value of two digits, above 99 when they are none. */
 static inline uint32_t
 two(const char *p)
@@ -19,7 +16,7 @@ static bool
 date_exists(uint32_t year, uint32_t month, uint32_t day)
 {
     static const uint8_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    if (month < 1 || month > 12 || day < 1)
+    if (year < 1 || month < 1 || month > 12 || day < 1)
         return false;
     bool leap = month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     return day <= (uint32_t)lengths[month - 1] + leap;
@@ -148,5 +145,5 @@ mri_moment_time(struct mri_day *day, const char *p, size_t len, int64_t *ret_us)
 bool
 mri_moment_in_range(int64_t us)
 {
-    return us >= DAYS_MIN * MR_US_PER_DAY && us < (DAYS_MAX + INT64_C(1)) * MR_US_PER_DAY;
+    return us >= MR_DAYS_MIN * MR_US_PER_DAY && us < (MR_DAYS_MAX + 1) * MR_US_PER_DAY;
 }

@@ -1,6 +1,7 @@
 /* Rollups of the configuration → indexes into the layout's columns, with what each measure may be
  * taken over. Sums never wrap: what could not be summed exactly is refused here. */
 #include "decode_priv.h"
+#include "millrace/base/clock.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -194,6 +195,16 @@ add_rollup(struct mri_compile *compile, const struct mr_rollup_spec *spec, struc
         check_names(compile, spec, rollup);
 }
 
+/* The first window that begins in the calendar bounds the times of events. */
+static void
+bound_time(struct mr_plan *plan, const struct mr_rollup *rollup)
+{
+    int64_t first_us = MR_DAYS_MIN * MR_US_PER_DAY - rollup->offset_us;
+    int64_t begin_us = mr_clock_floor(first_us + rollup->size_us - 1, rollup->size_us);
+    if (begin_us + rollup->offset_us > plan->min_time_us)
+        plan->min_time_us = begin_us + rollup->offset_us;
+}
+
 void
 mri_rollups_compile(struct mri_compile *compile)
 {
@@ -208,7 +219,10 @@ mri_rollups_compile(struct mri_compile *compile)
     layout->rollups =
         mri_plan_alloc(compile->plan, (config->rollup_count + 1) * sizeof *layout->rollups);
     compile->no_memory |= !layout->rollups;
-    for (uint32_t i = 0; i < config->rollup_count && layout->rollups; i++)
+    compile->plan->min_time_us = INT64_MIN;
+    for (uint32_t i = 0; i < config->rollup_count && layout->rollups; i++) {
         add_rollup(compile, &config->rollups[i], &layout->rollups[i]);
+        bound_time(compile->plan, &layout->rollups[i]);
+    }
     layout->rollup_count = config->rollup_count;
 }

@@ -299,6 +299,42 @@ Test(decode_layout, rollups_are_resolved_to_columns)
     decode_case_close(&c);
 }
 
+Test(decode_layout, an_event_whose_window_would_begin_before_the_calendar_is_refused)
+{
+    struct mr_measure_spec count = measure(m1, MR_OP_COUNT_ALL, NULL);
+    struct mr_rollup_spec rollups[] = {
+        {.table = orders, .size_s = 60, .measures = &count, .measure_count = 1, .max_keys = 1000},
+        {.table = extra,
+         .size_s = 7 * 86400,
+         .measures = &count,
+         .measure_count = 1,
+         .max_keys = 1000},
+    };
+    static const struct {
+        const char *at;
+        bool taken;
+    } cases[] = {{"0001-01-01T00:00:00Z", false},
+                 {"0001-01-03T23:59:59.999999Z", false},
+                 {"0001-01-04T00:00:00Z", true}, /* a Thursday, like the epoch */
+                 {"0001-01-05T00:00:00Z", true}};
+    decode_case_init(&c);
+    decode_case_text(&c,
+                     "{\"type\":\"object\",\"required\":[\"at\"],\"properties\":{"
+                     "\"at\":{\"type\":\"string\",\"format\":\"date-time\"}}}");
+    c.config.rollups = rollups;
+    c.config.rollup_count = 2;
+    T_TRUE_MSG(decode_case_compile(&c) == MR_OK, "%s", decode_case_mistakes(&c));
+    for (size_t i = 0; i < MR_ARRAY_LEN(cases); i++) {
+        char text[64];
+        int len = snprintf(text, sizeof text, "{\"at\":\"%s\"}", cases[i].at);
+        enum mr_reject reject = decode_case_run(&c, text, (size_t)len);
+        T_TRUE_MSG((reject == MR_REJECT_NONE) == cases[i].taken, "%s", cases[i].at);
+        if (!cases[i].taken)
+            T_STR_EQ(c.info.message, "at: its window would begin before the year 0001");
+    }
+    decode_case_close(&c);
+}
+
 Test(decode_layout, measures_that_could_be_wrong_are_refused)
 {
     static const struct {

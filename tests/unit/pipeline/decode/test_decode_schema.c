@@ -156,6 +156,18 @@ Test(decode_schema, what_cannot_be_kept_is_refused_with_its_place)
          "/properties/x: a bound must be a number of at most fifteen digits"},
         {"{\"type\":\"string\",\"x-decimal\":[4,2],\"minimum\":0.001}",
          "/properties/x: the bound 0.001 does not fit DECIMAL(4,2)"},
+        {"{\"type\":\"string\",\"enum\":[\"a\",\"b\"],\"const\":\"a\"}",
+         "/properties/x: enum and const are too much for one field"},
+        {"{\"type\":\"string\",\"minLength\":3,\"maxLength\":2}",
+         "/properties/x: the bounds exclude every value"},
+        {"{\"type\":\"integer\",\"const\":5,\"minimum\":6}",
+         "/properties/x: the bounds exclude every value"},
+        {"{\"type\":\"number\",\"minimum\":1,\"exclusiveMaximum\":1}",
+         "/properties/x: the bounds exclude every value"},
+        {"{\"type\":\"number\",\"x-decimal\":[9,2],\"minimum\":1.5,\"maximum\":1.49}",
+         "/properties/x: the bounds exclude every value"},
+        {"{\"type\":\"number\",\"x-decimal\":[20,2],\"default\":123456789012345678.12}",
+         "/properties/x: default: a number of more than fifteen digits: write a string"},
         {"{\"type\":\"string\",\"default\":7}", "/properties/x: default: x: 7 is not a string"},
         {"{\"type\":\"string\",\"maxLength\":2,\"default\":\"abc\"}",
          "/properties/x: default: x: 3 characters, maxLength is 2"},
@@ -191,6 +203,50 @@ Test(decode_schema, what_cannot_be_kept_is_refused_with_its_place)
         T_TRUE(c.plan == NULL);
         decode_case_close(&c);
     }
+}
+
+Test(decode_schema, the_closest_of_several_bounds_holds)
+{
+    static const char *const fields[] = {
+        "{\"type\":\"integer\",\"minimum\":5,\"exclusiveMinimum\":0,\"exclusiveMaximum\":8,"
+        "\"maximum\":9}",
+        "{\"type\":\"integer\",\"exclusiveMinimum\":4,\"minimum\":0,\"maximum\":7,"
+        "\"exclusiveMaximum\":9}",
+        "{\"type\":\"number\",\"minimum\":5,\"exclusiveMinimum\":0,\"exclusiveMaximum\":8,"
+        "\"maximum\":9}",
+        "{\"type\":\"number\",\"x-decimal\":[9,2],\"minimum\":1,\"exclusiveMinimum\":4,"
+        "\"exclusiveMaximum\":8,\"maximum\":9}",
+        "{\"type\":\"integer\",\"const\":5,\"minimum\":0,\"maximum\":9}"};
+    for (size_t i = 0; i < MR_ARRAY_LEN(fields); i++) {
+        T_TRUE_MSG(compile_field(fields[i], "") == MR_OK, "%s", decode_case_mistakes(&c));
+        for (int value = 0; value < 10; value++) {
+            char text[80];
+            bool inside = i == 4 ? value == 5 : value >= 5 && value < 8;
+            int len =
+                snprintf(text, sizeof text, "{\"at\":\"2026-02-02T10:00:00Z\",\"x\":%d}", value);
+            T_TRUE_MSG((decode_case_run(&c, text, (size_t)len) == MR_REJECT_NONE) == inside,
+                       "%s: %d",
+                       fields[i],
+                       value);
+        }
+        decode_case_close(&c);
+    }
+}
+
+Test(decode_schema, a_default_is_the_number_that_was_written)
+{
+    static const char record[] = "{\"at\":\"2026-02-02T10:00:00Z\"}";
+    T_INT_EQ(compile_field("{\"type\":\"number\",\"default\":0.30000000000000004}", ""), MR_OK);
+    T_INT_EQ(decode_case_run(&c, record, sizeof record - 1), MR_REJECT_NONE);
+    const double wanted = 0.30000000000000004, usual = 0.1;
+    T_TRUE(memcmp(&decode_case_value(&c, "x")->f64, &wanted, sizeof wanted) == 0);
+    T_INT_EQ(c.layout->default_bytes, strlen("0.30000000000000004"));
+    decode_case_close(&c);
+    T_INT_EQ(compile_field("{\"type\":\"number\",\"default\":0.1}", ""), MR_OK);
+    T_INT_EQ(decode_case_run(&c, record, sizeof record - 1), MR_REJECT_NONE);
+    T_TRUE(memcmp(&decode_case_value(&c, "x")->f64, &usual, sizeof usual) == 0);
+    T_TRUE(mr_slice_equal(decode_case_value(&c, "x")->text, mr_slice_of("0.1")));
+    decode_case_close(&c);
 }
 
 Test(decode_schema, all_mistakes_are_told_at_once)
