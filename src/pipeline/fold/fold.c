@@ -40,6 +40,7 @@ mr_fold_new(const struct mr_layout *layout,
     fold->budget = options->budget;
     fold->seed = options->seed;
     fold->hash_mask = options->hash_mask;
+    fold->default_bytes = layout->default_bytes;
     fold->slots_min = round_up(options->slots_min ? options->slots_min : SLOTS_DEFAULT, 8);
     fold->chunk = round_up(options->chunk_entries ? options->chunk_entries : CHUNK_DEFAULT, 1);
     fold->rollup_count = layout->rollup_count;
@@ -84,11 +85,12 @@ int64_t
 mr_fold_worst_bytes(const struct mr_fold *fold, uint32_t records, size_t bytes)
 {
     int64_t worst = 0, area = 0;
+    int64_t texts = (int64_t)(bytes + fold->default_bytes * records);
     for (uint32_t i = 0; i < fold->rollup_count; i++) {
         const struct mri_shape *shape = &fold->shapes[i];
         worst += mri_fold_entry_cost(shape) * ((int64_t)records + fold->chunk);
         area += fixed_bytes(shape) * records;
-        area += (int64_t)bytes * (shape->has_strings + (int64_t)shape->refs);
+        area += texts * (shape->has_strings + (int64_t)shape->refs);
     }
     /* An area is left when the next piece does not fit: what was used and that piece are more than
      * an area, so twice the bytes and one area hold everything; headers are in the second one. */

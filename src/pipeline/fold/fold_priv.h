@@ -142,6 +142,7 @@ struct mr_fold_unit {
 struct mr_fold {
     struct mr_budget *budget;                   /* [const] */
     uint64_t seed, hash_mask;                   /* [const] */
+    size_t default_bytes;                       /* [const] of the layout */
     uint32_t slots_min, chunk;                  /* [const] powers of two */
     uint32_t rollup_count;                      /* [const] */
     struct mri_shape *shapes;                   /* [const] */

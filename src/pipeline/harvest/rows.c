@@ -63,13 +63,15 @@ mr_rows_add(struct mr_rows *rows, const struct mr_event *event)
 }
 
 /* The message is ours, printable and without separators; a byte that is not becomes a question mark
- * rather than a broken row. */
+ * rather than a broken row, and so does a backslash that might begin a \N. */
 static size_t
 safe_message(const char *message, char *out, size_t room)
 {
     size_t len = strnlen(message, room);
     for (size_t i = 0; i < len; i++)
-        out[i] = message[i] >= 0x20 && message[i] <= 0x7e && message[i] != '\\' ? message[i] : '?';
+        out[i] = message[i] < 0x20 || message[i] > 0x7e || (i == 0 && message[i] == '\\')
+                     ? '?'
+                     : message[i];
     return len;
 }
 
@@ -87,8 +89,7 @@ put_bytes(char *out, const char *bytes, size_t len)
 static char *
 put_record_time(char *out, int64_t time_us, struct mri_dates *dates)
 {
-    int64_t first = mr_clock_days(0, 1, 1) * MR_US_PER_DAY;
-    int64_t end = mr_clock_days(10000, 1, 1) * MR_US_PER_DAY;
+    int64_t first = MR_DAYS_MIN * MR_US_PER_DAY, end = (MR_DAYS_MAX + 1) * MR_US_PER_DAY;
     if (time_us == -1 || time_us < first || time_us >= end)
         return put_bytes(out, NULL, 0);
     return mri_harvest_put_time(out, time_us, dates);
@@ -198,7 +199,8 @@ mr_rows_worst_bytes(const struct mr_layout *layout,
     /* A record is a detail row or a quarantine row. An escaped control character has six bytes and
      * took at least two in the record; hex only doubles, whatever raw is cut to. */
     (void)raw_bytes_max;
-    size_t encoded = row_fixed(layout) * records + 3 * bytes;
+    size_t texts = bytes + layout->default_bytes * records;
+    size_t encoded = row_fixed(layout) * records + 3 * texts;
     /* What is left at the end of a chunk is less than a row; and each of three bodies may begin a
      * chunk of full size. */
     return (int64_t)(2 * encoded) + 3 * ((int64_t)1 << 20);

@@ -25,6 +25,7 @@ fold_case_start(struct fold_case *test)
     mr_budget_init(&test->budget, (int64_t)1 << 40);
     test->options.budget = &test->budget;
     test->layout = ff_layout(&test->rollup, 1);
+    test->layout.default_bytes = test->default_bytes;
     test->fold = ff_fold(&test->layout, &test->options);
     T_INT_EQ(mr_fold_worker_new(test->fold, &test->worker), MR_OK);
     T_INT_EQ(mr_fold_unit_open(test->fold, &test->unit), MR_OK);

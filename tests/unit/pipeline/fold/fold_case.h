@@ -8,6 +8,7 @@ struct fold_case {
     struct mr_fold_options options; /* budget is set by fold_case_start */
     struct mr_rollup rollup;
     struct mr_layout layout;
+    size_t default_bytes; /* of the layout */
     struct mr_fold *fold;
     struct mr_fold_worker *worker;
     struct mr_fold_unit *unit;

@@ -201,6 +201,8 @@ Test(harvest_rows, csv_turned_into_json_equals_json_written_at_once)
         char name[16];
         ff_event(values, (int64_t)(ff_random(&random) >> 12));
         draw_values(&random, values, name);
+        if (row % 10 == 0)
+            values[FF_NAME] = ff_text("\\Nx"); /* begins like a NULL */
         values[FF_COUNT] = ff_text("returns");
         values[FF_COUNT + 1] = ff_i64(3);
         values[FF_COUNT + 2] = ff_i64((int64_t)row);
@@ -239,11 +241,11 @@ Test(harvest_rows, a_quarantine_row_has_reason_message_place_and_hex)
     record.key_len = 0;
     record.time_us = -1;
     record.value_len = record.value_total = 0;
-    info = (struct mr_reject_info){.reason = MR_REJECT_malformed, .message = "empty"};
+    info = (struct mr_reject_info){.reason = MR_REJECT_malformed, .message = "\\N"};
     T_INT_EQ(mr_rows_reject(rows, &record, &info, INT64_C(1769853600000000)), MR_OK);
     char *text = harvested(&layout, rows, MR_TARGET_QUARANTINE, MR_BODY_CSV);
     T_STR_EQ(text,
-             "2026-01-31 10:00:00\x01oversize\x01too?long?N?\x01returns\x01"
+             "2026-01-31 10:00:00\x01oversize\x01too?long\\N?\x01returns\x01"
              "3\x01"
              "42\x01"
              "2026-01-31 10:00:00.500000\x01"
@@ -251,7 +253,7 @@ Test(harvest_rows, a_quarantine_row_has_reason_message_place_and_hex)
              "0102FF7B\x01"
              "5000000\x02"
              "2026-01-31 10:00:00\x01malformed\x01"
-             "empty\x01returns\x01"
+             "?N\x01returns\x01"
              "3\x01"
              "42\x01\\N\x01\\N\x01\x01"
              "0\x02");
@@ -264,12 +266,21 @@ Test(harvest_rows, a_broker_time_beyond_datetime_is_null)
     struct mr_rows *rows = hf_rows(&layout, &budget, 4);
     struct mr_record record = hf_record("x");
     struct mr_reject_info info = {.reason = MR_REJECT_utf8, .message = "m"};
-    record.time_us = INT64_MAX;
-    T_INT_EQ(mr_rows_reject(rows, &record, &info, 0), MR_OK);
+    const int64_t times[] = {
+        INT64_MAX, MR_DAYS_MIN * MR_US_PER_DAY - 1, MR_DAYS_MIN * MR_US_PER_DAY};
+    for (size_t i = 0; i < MR_ARRAY_LEN(times); i++) {
+        record.time_us = times[i];
+        T_INT_EQ(mr_rows_reject(rows, &record, &info, 0), MR_OK);
+    }
     char *text = harvested(&layout, rows, MR_TARGET_QUARANTINE, MR_BODY_CSV);
-    T_TRUE(strstr(text,
+    const char *second = strchr(text, '\x02'), *third = strchr(second + 1, '\x02');
+    static const char unknown[] = "\x01"
+                                  "42\x01\\N\x01";
+    T_TRUE(strstr(text, unknown) < second && strstr(second, unknown) < third);
+    T_TRUE(strstr(third,
                   "\x01"
-                  "42\x01\\N\x01") != NULL);
+                  "42\x01"
+                  "0001-01-01 00:00:00\x01") != NULL);
     free(text);
 }
 
@@ -320,9 +331,9 @@ Test(harvest_rows, nothing_encoded_is_no_target)
 Test(harvest_rows, the_worst_case_covers_what_a_batch_costs)
 {
     struct mr_layout layout = layout_of_detail();
-    for (unsigned mode = 0; mode < 3; mode++) {
+    for (unsigned mode = 0; mode < 4; mode++) {
         struct mr_rows *rows = hf_rows(&layout, &budget, 100);
-        char name[1200];
+        char name[8000];
         memset(name, mode == 1 ? '\x1f' : 'x', sizeof name);
         struct mr_value values[FF_COUNT];
         struct mr_event event = ff_event(values, 1);
@@ -336,8 +347,10 @@ Test(harvest_rows, the_worst_case_covers_what_a_batch_costs)
             T_INT_EQ(mode == 2 ? mr_rows_reject(rows, &record, &info, 0)
                                : mr_rows_add(rows, &event),
                      MR_OK);
-        T_TRUE(mr_budget_used(&budget) <=
-               mr_rows_worst_bytes(&layout, 1000, mode == 2 ? 10000 : 1000 * sizeof name, 100));
+        /* In mode 3 the text is a default, and the records hold nothing of it. */
+        size_t bytes = mode == 2 ? 10000 : mode == 3 ? 0 : 1000 * sizeof name;
+        layout.default_bytes = mode == 3 ? sizeof name : 0;
+        T_TRUE(mr_budget_used(&budget) <= mr_rows_worst_bytes(&layout, 1000, bytes, 100));
         mr_rows_free(&rows);
     }
 }
