@@ -59,7 +59,7 @@
 #ifndef EVICT
 #define EVICT 0 /* the sink forgets a final label */
 #endif
-#if F15 || F24 || F25 || STRAY || EVICT || defined(STOP_ALLOWED)
+#ifdef STOP_ALLOWED /* a STOP is an answer; without it a STOP is an error */
 #define STOP_OK 1
 #else
 #define STOP_OK 0
@@ -225,7 +225,7 @@ inline stop()
 #else
     :: true ->
 #endif
-        assert(STOP_OK); /* needless STOP */
+        assert(STOP_OK || stopped); /* needless STOP */
         stopped = 1
     fi
 }
@@ -626,14 +626,14 @@ inline step_e()
 {
     group_first();
     l = LB(kl[MP(m, g)], kn[MP(m, g)]);
-#ifdef M_SETTLE_STATE
-    flag = (lst[l] == L_COMMITTED || lst[l] == L_VISIBLE); /* get_load_state hides an open one */
-#else
     if
     :: ot[m] -> flag = (lst[l] == L_COMMITTED || lst[l] == L_VISIBLE); rollback(l)
+#ifndef M_SETTLE_STATE
     :: else -> commit_label(l)
-    fi;
+#else
+    :: else -> flag = (lst[l] == L_COMMITTED || lst[l] == L_VISIBLE) /* open: UNKNOWN */
 #endif
+    fi;
     res[m] = flag; ot[m] = 0; flag = 0; l = 0; g = 0;
     st[m] = R_F
 }
@@ -837,7 +837,7 @@ end:
         } }
 #if F24
     /* F24: a heartbeat error resets the generation between step 2 and the sending */
-    :: atomic { (AT(SEND) || AT(ANN_KAFKA)) && !valid[m] && !cs[m] && f24_left ->
+    :: atomic { (AT(LOADED) || AT(SEND) || AT(ANN_KAFKA)) && !valid[m] && !cs[m] && f24_left ->
         f24_left--; cs[m] = 1 }
 #endif
 
@@ -959,10 +959,19 @@ end:
 
     /* 2 */
 #ifdef M_COMMIT_FIRST
-    :: d_step { AT(LOADED) && len(pub) < 2 && lst[LB(ch[m], ua[m])] == L_OPEN ->
-        commit_label(LB(ch[m], ua[m])); flag = 0; st[m] = SEND }
+    :: d_step { AT(LOADED) && len(pub) < 2 ->
+        commit_label(LB(ch[m], ua[m]));
+        if
+        :: flag -> flag = 0; st[m] = SEND
+        :: else -> rollback_b(); recover_again()
+        fi }
 #else
-    :: d_step { AT(LOADED) -> st[m] = SEND } /* the guard proper: cs is 0 here, epochs are equal */
+#ifndef M_NO_GUARD
+    :: d_step { AT(LOADED) && cs[m] -> wipe(); st[m] = OUT }
+    :: d_step { AT(LOADED) && !cs[m] -> st[m] = SEND }
+#else
+    :: d_step { AT(LOADED) -> st[m] = SEND }
+#endif
 #endif
 
     /* 3 */
@@ -1194,7 +1203,7 @@ proctype Oracle()
 end:
     if
     :: d_step { !stopped && len(pub) == 0 && (DONE(0) || DONE(NP - 1)) ->
-        assert(false) } /* an owner is at the end of the log, an offset is not visible */
+        assert(SEEN(0) && SEEN(NP - 1)) } /* an owner is at the end of the log: an offset is lost */
     :: atomic { timeout ->
         assert(stopped || st[0] == SPENT || st[1] == SPENT || rb == RB ||
                (SEEN(0) && SEEN(NP - 1))) } /* hung */
