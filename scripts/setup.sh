@@ -15,7 +15,7 @@ build_packages='gcc libc6-dev meson ninja-build pkg-config librdkafka-dev libcur
 libjansson-dev libyaml-dev libmicrohttpd-dev libmariadb-dev libxxhash-dev'
 demo_packages='ca-certificates curl kcat mariadb-client openjdk-17-jre-headless maven python3-venv'
 test_packages='libcriterion-dev clang clang-format clang-tidy libclang-rt-14-dev shellcheck
-docker-compose'
+docker-compose spin'
 
 cdnow_sha256=eff6889ed364c5199d6eacbbeb7a6d559971df4406ac876f322c373f00a072ef
 cdnow_purchases=69659

@@ -2,7 +2,7 @@
 # Installs, builds and runs every test. The last line is `N passed, N failed`.
 #
 #   test.sh            everything
-#   test.sh PART …     only: lint unit corpus tsan asan rockpool integration
+#   test.sh PART …     only: lint model unit corpus tsan asan rockpool integration
 #
 # A part that fails does not stop the others; one that ran nothing counts as failed.
 set -u
@@ -97,6 +97,17 @@ release_build() {
     }
 }
 
+# The protocol's model and its mutations, in the bounded form.
+model() {
+    log=$reports/model.log
+    timeout "$part_seconds" sh scripts/model.sh --short >"$log" 2>&1
+    status=$?
+    cat "$log"
+    # shellcheck disable=SC2046 # two numbers
+    set -- $(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log")
+    count model "${1:-0}" "${2:-0}" "$status"
+}
+
 unit() {
     release_build unit || return
     meson_part unit "$BUILD" unit
@@ -153,7 +164,7 @@ integration() {
 
 for part in "$@"; do
     case $part in
-    lint | unit | corpus | tsan | asan | rockpool | integration) ;;
+    lint | model | unit | corpus | tsan | asan | rockpool | integration) ;;
     *)
         sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
         exit 2
@@ -164,7 +175,7 @@ done
 say "installing what is missing"
 sh scripts/setup.sh test || exit 1
 mkdir -p "$reports"
-[ $# -gt 0 ] || set -- lint unit corpus tsan asan rockpool integration
+[ $# -gt 0 ] || set -- lint model unit corpus tsan asan rockpool integration
 for part in "$@"; do
     say "$part"
     "$part"
