@@ -109,6 +109,29 @@ mri_recovery_shows_last(const struct mr_recovery *recovery)
 }
 
 bool
+mri_recovery_await(struct mr_recovery *recovery,
+                   const struct mr_chain *chain,
+                   uint64_t n,
+                   bool committed)
+{
+    struct mri_awaited awaited = {{*chain, n}, committed};
+    return mri_list_add(&recovery->awaited, &awaited, sizeof awaited);
+}
+
+/* The last committed number is at most the fence's distance below. */
+bool
+mri_recovery_await_before_last(struct mr_recovery *recovery)
+{
+    uint64_t shown = greatest_shown(recovery, &recovery->last.chain), n = recovery->last.n;
+    for (uint64_t i = 1; i <= MR_FENCE_DISTANCE && n - i > shown && i < n; i++) {
+        if (!mri_recovery_await(recovery, &recovery->last.chain, n - i, false)) {
+            return false; /* GCOV: out of memory */
+        }
+    }
+    return true;
+}
+
+bool
 mri_recovery_is_overtaken(const struct mr_recovery *recovery)
 {
     const struct mr_registry_row *rows = recovery->rows.items;
@@ -187,10 +210,9 @@ mri_recovery_fence_answer(struct mr_recovery *recovery, enum mr_answer answer)
 {
     struct mri_fence *fences = recovery->fences.items;
     struct mri_fence *fence = &fences[recovery->fence_at];
-    struct mr_unit_name unit = {fence->chain, fence->next};
     switch (answer) {
     case MR_ANSWER_ALREADY: /* decided by whomever: its rows count, once they can be read */
-        if (!mri_list_add(&recovery->visible, &unit, sizeof unit)) {
+        if (!mri_recovery_await(recovery, &fence->chain, fence->next, true)) {
             return false; /* GCOV: out of memory */
         }
         fence->unknown = 0;

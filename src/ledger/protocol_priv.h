@@ -111,6 +111,12 @@ struct mri_fence {
     uint64_t unknown; /* consecutive numbers unknown to the sink */
 };
 
+/* A label that must be visible, if it is committed, before an end is read. */
+struct mri_awaited {
+    struct mr_unit_name unit;
+    bool committed; /* for sure: it cannot be aborted any more */
+};
+
 struct mri_list {
     void *items;
     uint32_t count, capacity;
@@ -131,7 +137,7 @@ struct mr_recovery {
     struct mri_list rows;    /* struct mr_registry_row, of b */
     struct mri_list ledger;  /* struct mr_ledger_row, of the last read */
     struct mri_list fences;  /* struct mri_fence, of the group */
-    struct mri_list visible; /* struct mr_unit_name: committed, not known to be visible */
+    struct mri_list awaited; /* struct mri_awaited */
     struct mri_list open;    /* struct mr_registry_row: ours */
     uint32_t fence_at;
 };
@@ -165,6 +171,14 @@ bool mri_recovery_shows_last(const struct mr_recovery *recovery);
 
 /* A successor of last's chain loaded somewhere before last was decided. */
 bool mri_recovery_is_overtaken(const struct mr_recovery *recovery);
+
+/* Adds a label to those that are awaited. False: out of memory. */
+bool mri_recovery_await(struct mr_recovery *recovery, const struct mr_chain *chain, uint64_t n,
+                        bool committed);
+
+/* Awaits the numbers below last, down to the last one that the ledger shows: the one before last is
+ * committed, and perhaps not visible. False: out of memory. */
+bool mri_recovery_await_before_last(struct mr_recovery *recovery);
 
 /* Fills fences with the open chains of P+. False: out of memory. */
 bool mri_recovery_plan_fences(struct mr_recovery *recovery);

@@ -44,7 +44,7 @@ mr_recovery_free(struct mr_recovery **recovery)
     mri_list_fini(&(*recovery)->rows);
     mri_list_fini(&(*recovery)->ledger);
     mri_list_fini(&(*recovery)->fences);
-    mri_list_fini(&(*recovery)->visible);
+    mri_list_fini(&(*recovery)->awaited);
     mri_list_fini(&(*recovery)->open);
     free((*recovery)->parts);
     free((*recovery)->verdicts);
@@ -124,8 +124,10 @@ mri_recovery_has_group(const struct mr_recovery *recovery)
 bool
 mri_recovery_begin_fence(struct mr_recovery *recovery)
 {
-    if (!mri_recovery_plan_fences(recovery)) {
-        return false; /* GCOV: out of memory */
+    if (!mri_recovery_plan_fences(recovery) ||
+        (!recovery->committed && !mri_recovery_await_before_last(recovery))) {
+        recovery->awaited.count = 0; /* GCOV: out of memory */
+        return false;                /* GCOV: out of memory */
     }
     recovery->phase = MRI_RECOVERY_FENCE;
     return true;
@@ -163,7 +165,7 @@ answer_settle(struct mr_recovery *recovery, enum mr_answer answer)
     bool committed =
         answer == MR_ANSWER_ALREADY || (answer == MR_ANSWER_OK && !recovery->overtaken);
     if (committed) {
-        if (!mri_list_add(&recovery->visible, &recovery->last, sizeof recovery->last)) {
+        if (!mri_recovery_await(recovery, &recovery->last.chain, recovery->last.n, true)) {
             return false; /* GCOV: out of memory */
         }
         settle(recovery, MR_SETTLED_COMMITTED);
@@ -179,14 +181,15 @@ answer_settle(struct mr_recovery *recovery, enum mr_answer answer)
 static void
 answer_visible(struct mr_recovery *recovery, enum mr_answer answer)
 {
-    if (answer == MR_ANSWER_ABORTED) {
+    const struct mri_awaited *awaited = recovery->awaited.items;
+    if (answer == MR_ANSWER_ABORTED && awaited[recovery->awaited.count - 1].committed) {
         for (uint32_t i = 0; i < recovery->part_count; i++) {
             struct mri_part *part = &recovery->parts[i];
             part->contradicted |= part->current || recovery->phase == MRI_RECOVERY_VISIBLE_ALL;
         }
     }
     if (answer == MR_ANSWER_OK || answer == MR_ANSWER_UNKNOWN || answer == MR_ANSWER_ABORTED) {
-        recovery->visible.count--;
+        recovery->awaited.count--;
     }
 }
 
@@ -197,7 +200,7 @@ answer_state(struct mr_recovery *recovery, enum mr_answer answer)
         return true;
     }
     if (answer == MR_ANSWER_ALREADY &&
-        !mri_list_add(&recovery->visible, &recovery->last, sizeof recovery->last)) {
+        !mri_recovery_await(recovery, &recovery->last.chain, recovery->last.n, true)) {
         return false; /* GCOV: out of memory */
     }
     recovery->committed = answer == MR_ANSWER_OK || answer == MR_ANSWER_ALREADY;
@@ -212,7 +215,7 @@ restart(struct mr_recovery *recovery)
         recovery->parts[i] = (struct mri_part){.place = recovery->parts[i].place};
     }
     recovery->open.count = 0;
-    recovery->visible.count = 0;
+    recovery->awaited.count = 0;
     recovery->repeated = true;
     recovery->phase = MRI_RECOVERY_COMMITTED;
 }

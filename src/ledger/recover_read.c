@@ -26,7 +26,7 @@ pass_on(struct mr_recovery *recovery)
     if (recovery->phase == MRI_RECOVERY_FENCE && !mri_recovery_fence(recovery)) {
         recovery->phase = MRI_RECOVERY_VISIBLE;
     }
-    if (recovery->visible.count > 0) {
+    if (recovery->awaited.count > 0) {
         return;
     }
     if (recovery->phase == MRI_RECOVERY_VISIBLE) {
@@ -47,12 +47,12 @@ name_label(struct mr_step *step, const struct mr_unit_name *unit)
 static void
 fill_step(struct mr_recovery *recovery, struct mr_step *step)
 {
-    const struct mr_unit_name *visible = recovery->visible.items;
+    const struct mri_awaited *awaited = recovery->awaited.items;
     if (recovery->phase == MRI_RECOVERY_FENCE) {
         const struct mri_fence *fence = mri_recovery_fence(recovery);
         name_label(step, &(struct mr_unit_name){fence->chain, fence->next});
     } else if (step->kind == MR_STEP_VISIBLE) {
-        name_label(step, &visible[recovery->visible.count - 1]);
+        name_label(step, &awaited[recovery->awaited.count - 1].unit);
     } else if (recovery->phase == MRI_RECOVERY_STATE || recovery->phase == MRI_RECOVERY_SETTLE) {
         name_label(step, &recovery->last);
     } else if (recovery->phase == MRI_RECOVERY_TOPIC) {
