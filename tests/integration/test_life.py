@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -22,6 +23,25 @@ from test_main_path import random_orders
 def run_command(*arguments: str, **more: object) -> subprocess.CompletedProcess:
     return subprocess.run([str(MILLRACE), *arguments], cwd=ROOT, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=30, check=False, **more)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_sockets_never_take_the_place_of_a_closed_stderr(orders: Millrace) -> None:
+    """Log lines would be sent to whoever is at the other end."""
+    run = subprocess.Popen(
+        ["sh", "-c", 'exec "$0" run "$1" <&- >&- 2>&-', str(MILLRACE), str(orders.path)],
+        cwd=ROOT, env={**os.environ, **orders.env})
+    try:
+        until("a status port", lambda: _listens(orders.status_port))
+        for number in range(3):
+            assert os.readlink(f"/proc/{run.pid}/fd/{number}") == "/dev/null"
+    finally:
+        run.terminate()
+        assert run.wait(20) == 0
 
 
 # ---- signals ----
