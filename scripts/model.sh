@@ -169,7 +169,7 @@ run_mutations() {
     done <"$work/mutations"
 }
 
-form=full names='' optimize=-O2 seconds=${MODEL_SECONDS:-600} megabytes=${MODEL_MEGABYTES:-4000}
+form=full names='' optimize=-O1 seconds=${MODEL_SECONDS:-600} megabytes=${MODEL_MEGABYTES:-4000}
 case ${1:-} in
 --short)
     form=short optimize=-O0 seconds=60 megabytes=1500
