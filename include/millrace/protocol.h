@@ -283,6 +283,9 @@ enum mr_settled {
 };
 #define MR_SETTLED_COUNT (MR_SETTLED_UNKNOWN + 1)
 
+/* Without an offset: is it the topic that the ledger speaks of? */
+enum mr_topic_answer { MR_TOPIC_NOT_ASKED, MR_TOPIC_SAME, MR_TOPIC_IN_DOUBT };
+
 /* SINGLE: a unit (X, k) of which some labels are committed and one cannot be any more. */
 struct mr_incomplete {
     bool any;
@@ -301,7 +304,7 @@ struct mr_found {
     bool chains_known;       /* the registry has the chains that the metadata names */
     enum mr_settled settled; /* what became of `last` */
     bool config_same;        /* as that of `last` */
-    enum mr_answer same_topic; /* OK: yes; UNKNOWN: in doubt; else not asked yet */
+    enum mr_topic_answer topic;
     struct mr_incomplete incomplete;
     bool accept_offset; /* operator: an offset without metadata is the start */
     bool rewind;        /* operator: the ledger's end is the start, whatever was lost */

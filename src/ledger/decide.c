@@ -68,9 +68,9 @@ decide_without_offset(const struct mr_found *found, struct mr_verdict *verdict)
     int64_t end = sink_end(found);
     if (end < 0) {
         verdict->kind = MR_VERDICT_FIRST;
-    } else if (found->same_topic == MR_ANSWER_OK || found->rewind) {
+    } else if (found->topic == MR_TOPIC_SAME || found->rewind) {
         start_at(verdict, end, MR_ALARM_NO_OFFSET | (found->rewind ? MR_ALARM_OPERATOR : 0));
-    } else if (found->same_topic == MR_ANSWER_UNKNOWN) {
+    } else if (found->topic == MR_TOPIC_IN_DOUBT) {
         stop_for(verdict, MR_STOP_TOPIC);
     } else {
         verdict->kind = MR_VERDICT_ASK_TOPIC;

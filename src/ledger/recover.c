@@ -251,7 +251,7 @@ answer_topic(struct mr_recovery *recovery, enum mr_answer answer)
 {
     struct mri_part *part = &recovery->parts[recovery->topic_at];
     if (answer == MR_ANSWER_OK || answer == MR_ANSWER_UNKNOWN) {
-        part->found.same_topic = answer;
+        part->found.topic = answer == MR_ANSWER_OK ? MR_TOPIC_SAME : MR_TOPIC_IN_DOUBT;
         mri_recovery_conclude(recovery);
     }
 }
