@@ -162,6 +162,12 @@ integration() {
     pytest_part integration tests/integration
 }
 
+case ${1:-} in
+-h | --help)
+    sed -n '2,7s/^# \{0,1\}//p' "$0"
+    exit 0
+    ;;
+esac
 for part in "$@"; do
     case $part in
     lint | model | unit | corpus | tsan | asan | rockpool | integration) ;;
