@@ -34,18 +34,14 @@ struct mr_chain {
     char text[MR_CHAIN_CHARS + 1]; /* base32 in lower case; "" is no chain */
 };
 
-void
-mr_chain_make(const uint8_t bits[MR_CHAIN_BYTES], struct mr_chain *ret_chain);
+void mr_chain_make(const uint8_t bits[MR_CHAIN_BYTES], struct mr_chain *ret_chain);
 
 /* False: not the text of a chain. */
-bool
-mr_chain_parse(struct mr_slice text, struct mr_chain *ret_chain);
+bool mr_chain_parse(struct mr_slice text, struct mr_chain *ret_chain);
 
-bool
-mr_chain_equal(const struct mr_chain *a, const struct mr_chain *b);
+bool mr_chain_equal(const struct mr_chain *a, const struct mr_chain *b);
 
-bool
-mr_chain_is_none(const struct mr_chain *chain);
+bool mr_chain_is_none(const struct mr_chain *chain);
 
 /* MULTI: one transaction holds all tables and the ledger row. SINGLE: a label a table. The machines
  * below speak MULTI; labels know both, in the one order of begin, prepare, commit and rollback. */
@@ -56,8 +52,7 @@ struct mr_label {
 };
 
 /* How many labels a unit has that loads table_count data tables. */
-uint32_t
-mr_label_count(enum mr_protocol_mode mode, uint32_t table_count);
+uint32_t mr_label_count(enum mr_protocol_mode mode, uint32_t table_count);
 
 /* The labels of unit n: MULTI `<pipeline>-<C>-<n>`; SINGLE that with `-0` (arbiter), `-<table>` in
  * the order of the configuration, `-ledger` last. index < mr_label_count.
@@ -84,8 +79,7 @@ struct mr_unit_name {
     uint64_t n;            /* 0 with no chain */
 };
 
-bool
-mr_unit_name_equal(const struct mr_unit_name *a, const struct mr_unit_name *b);
+bool mr_unit_name_equal(const struct mr_unit_name *a, const struct mr_unit_name *b);
 
 struct mr_metadata {
     char pipeline[MR_PIPELINE_CHARS + 1];
@@ -109,8 +103,7 @@ enum mr_metadata_kind {
 };
 
 /* "ours", "none", "foreign", …; static. */
-const char *
-mr_metadata_kind_name(enum mr_metadata_kind kind);
+const char *mr_metadata_kind_name(enum mr_metadata_kind kind);
 
 /* Printable ASCII, NUL-terminated. All fields are required to be such as decode gives back. */
 void
@@ -134,8 +127,7 @@ struct mr_standing {
 };
 
 /* The member that `taken` describes is still the owner, as far as it can know. */
-bool
-mr_standing_holds(const struct mr_standing *taken, const struct mr_standing *now);
+bool mr_standing_holds(const struct mr_standing *taken, const struct mr_standing *now);
 
 /* What became of a step. Only the answers that a step can get are named with it below. */
 enum mr_answer {
@@ -180,8 +172,7 @@ enum mr_step_kind {
 #define MR_STEP_COUNT (MR_STEP_END + 1)
 
 /* "begin", "load", …; static. */
-const char *
-mr_step_name(enum mr_step_kind kind);
+const char *mr_step_name(enum mr_step_kind kind);
 
 enum mr_outcome_end {
     MR_END_NONE,
@@ -215,11 +206,9 @@ enum mr_stop {
 };
 
 /* Lower-case text of the reason, and what an operator can do; static. */
-const char *
-mr_stop_text(enum mr_stop stop);
+const char *mr_stop_text(enum mr_stop stop);
 
-const char *
-mr_stop_hint(enum mr_stop stop);
+const char *mr_stop_hint(enum mr_stop stop);
 
 /* ---- Live: one chain of one member ---- */
 
@@ -231,22 +220,18 @@ MR_NODISCARD enum mr_rc
 mr_live_new(const struct mr_chain *chain, const struct mr_standing *taken, bool close,
             struct mr_live **ret_live);
 
-void
-mr_live_free(struct mr_live **live);
+void mr_live_free(struct mr_live **live);
 
 /* True when a further unit may be handed over: announced, a place is free, nothing ends. */
-bool
-mr_live_may_feed(const struct mr_live *live);
+bool mr_live_may_feed(const struct mr_live *live);
 
 /* The next unit, cut; a replay comes first, alone with its range. content: the caller's name of it,
  * greater than that of the unit before. Its tries keep the content under new numbers. */
-void
-mr_live_feed(struct mr_live *live, uint64_t content);
+void mr_live_feed(struct mr_live *live, uint64_t content);
 
 /* The next thing to do that may begin now, MR_STEP_NONE if there is none. Several may be under way
  * at once, at most one a unit and one of the chain. The same standing holds for the step. */
-void
-mr_live_next(struct mr_live *live, const struct mr_standing *now, struct mr_step *ret_step);
+void mr_live_next(struct mr_live *live, const struct mr_standing *now, struct mr_step *ret_step);
 
 /* What became of a step that mr_live_next gave and that was not answered before. now: as seen after
  * the answer. After the end, answers are ignored. */
@@ -256,20 +241,16 @@ mr_live_answer(struct mr_live *live, const struct mr_step *step, enum mr_answer 
 
 /* Orderly revocation: nothing is fed any more. Units past their decision are finished; the others
  * too when finish is true, else they are rolled back. May be called again with false. */
-void
-mr_live_revoke(struct mr_live *live, bool finish);
+void mr_live_revoke(struct mr_live *live, bool finish);
 
 /* Content of the last unit that is committed in the sink; 0: none. */
-uint64_t
-mr_live_committed(const struct mr_live *live);
+uint64_t mr_live_committed(const struct mr_live *live);
 
 /* Its number; 0: none. */
-uint64_t
-mr_live_committed_number(const struct mr_live *live);
+uint64_t mr_live_committed_number(const struct mr_live *live);
 
 /* Why the end is MR_END_STOPPED. */
-enum mr_stop
-mr_live_stop(const struct mr_live *live);
+enum mr_stop mr_live_stop(const struct mr_live *live);
 
 /* ---- Decision about one partition ---- */
 
@@ -340,8 +321,7 @@ struct mr_verdict {
 };
 
 /* The table of recovery: what was found → where to start. Writes kind, stop, alarms, start, end. */
-void
-mr_decide(const struct mr_found *found, struct mr_verdict *ret_verdict);
+void mr_decide(const struct mr_found *found, struct mr_verdict *ret_verdict);
 
 /* Fills an MR_STOPPED error for a verdict that stops: topic, partition, range, label, reason. */
 void
@@ -382,8 +362,7 @@ MR_NODISCARD enum mr_rc
 mr_recovery_new(const struct mr_place *places, uint32_t count, const struct mr_standing *taken,
                 const struct mr_recovery_options *options, struct mr_recovery **ret_recovery);
 
-void
-mr_recovery_free(struct mr_recovery **recovery);
+void mr_recovery_free(struct mr_recovery **recovery);
 
 /* The next thing to do, one at a time; it is answered before the next call. MR_STEP_END comes with
  * MR_END_RECOVERED, or MR_END_LEFT when the standing does not hold any more. */

@@ -71,7 +71,7 @@ is_label(const char *text)
 {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-    return text[0] != '\0' && text[strspn(text, allowed)] == '\0';
+    return text[strspn(text, allowed)] == '\0';
 }
 
 static MR_PRINTF(2, 3) enum mr_rc print_label(struct mr_label *ret_label, const char *format, ...)

@@ -123,7 +123,7 @@ bool
 mri_recovery_await_before_last(struct mr_recovery *recovery)
 {
     uint64_t shown = greatest_shown(recovery, &recovery->last.chain), n = recovery->last.n;
-    for (uint64_t i = 1; i <= MR_FENCE_DISTANCE && n - i > shown && i < n; i++) {
+    for (uint64_t i = 1; i <= MR_FENCE_DISTANCE && n - i > shown; i++) {
         if (!mri_recovery_await(recovery, &recovery->last.chain, n - i, false)) {
             return false; /* GCOV: out of memory */
         }

@@ -48,7 +48,7 @@ mr_live_new(const struct mr_chain *chain,
     MR_REQUIRE(!mr_chain_is_none(chain));
     struct mr_live *live = calloc(1, sizeof *live);
     if (!live) {
-        return MR_MEMORY;
+        return MR_MEMORY; /* GCOV: out of memory */
     }
     live->chain = *chain;
     live->taken = *taken;
@@ -254,7 +254,7 @@ answer_chain(struct mr_live *live, enum mr_answer answer, const struct mr_standi
         live->phase = MRI_CHAIN_OPEN; /* not closed: again after the next unit */
         break;
     case MRI_CHAIN_OPEN:
-        MR_INSIST(!"a step of the chain is under way");
+        MR_INSIST(!"a step of the chain is under way"); /* GCOV: an open chain has none */
         break;
     }
 }

@@ -161,5 +161,14 @@ void sim_member_assign(struct sim_world *world, unsigned index, const bool owns[
 
 void sim_member_drop(struct sim_world *world, unsigned index);
 
+/* True: the call is not made, *ret_answer is what the driver says instead. */
+bool sim_is_faked(struct sim_world *world, struct sim_request *request, enum mr_answer *ret_answer);
+
+/* True: the driver says that the call was made; it is made later, if at all. */
+bool sim_is_deferred(struct sim_world *world, const struct sim_request *request);
+
+/* Less of the registry and the ledger than the member should ask for. */
+void sim_narrow(struct sim_world *world, struct sim_member *member, enum mr_step_kind kind);
+
 /* Runs a schedule; failure "" when all offsets are visible once, or a stop was in order. */
 void sim_run(struct sim_world *world, uint64_t seed, enum sim_mutation mutation, unsigned faults);

@@ -363,3 +363,78 @@ Test(ledger_recover, more_chains_than_one_allocation_are_fenced)
     struct mr_recovery *none = NULL;
     mr_recovery_free(&none);
 }
+
+Test(ledger_recover, partitions_of_the_same_number_in_different_topics_are_kept_apart)
+{
+    struct rc_case c;
+    init_open(&c);
+    rc_row(&c, 0, 'f', 9, 1, false);
+    c.rows[1].place.topic = 1;
+    rc_label(&c, 'f', 1, RC_OPEN, 0);
+    rc_run(&c);
+    T_INT_EQ(c.labels[2].state, RC_OPEN);
+    T_INT_EQ(c.verdict[0].seq, 2);
+}
+
+Test(ledger_recover, only_as_many_numbers_below_the_last_one_are_asked_as_can_be_open)
+{
+    struct rc_case c;
+    init_open(&c);
+    c.ledger_count = 0;
+    rc_commit(&c, 0, 'b', 40, 10, 20, 'b');
+    rc_row(&c, 0, 'a', 1, 10, true);
+    c.labels[0].n = 39;
+    c.labels[1].n = 40;
+    c.labels[1].state = RC_ABORTED;
+    rc_ledger(&c, 0, 'a', 1, 10);
+    rc_run(&c);
+    T_INT_EQ(c.waits, MR_FENCE_DISTANCE);
+    rc_check_replay(&c, 0, 10, 20);
+}
+
+Test(ledger_recover, without_a_ledger_row_the_least_start_of_the_registry_is_the_end)
+{
+    struct rc_case c;
+    rc_init(&c, 1);
+    rc_commit(&c, 0, 'b', 1, 5, 9, 'b');
+    rc_row(&c, 0, 'c', 1, 7, true);
+    rc_row(&c, 0, 'b', 1, 5, false);
+    rc_row(&c, 0, 'd', 1, 8, true);
+    rc_label(&c, 'b', 1, RC_ABORTED, 0);
+    rc_run(&c);
+    rc_check_replay(&c, 0, 5, 9);
+}
+
+Test(ledger_recover, a_foreign_offset_is_fenced_by_the_registry_all_the_same)
+{
+    struct rc_case c;
+    init_open(&c);
+    c.committed[0].kind = MR_METADATA_FOREIGN;
+    rc_run(&c);
+    T_INT_EQ(c.labels[1].state, RC_ABORTED);
+    rc_check_stop(&c, 0, MR_STOP_NO_METADATA);
+}
+
+Test(ledger_recover, a_contradiction_concerns_the_group_that_met_it)
+{
+    struct rc_case c;
+    struct mr_step step;
+    rc_init(&c, 2);
+    rc_commit(&c, 0, 'b', 1, 0, 20, 'b');
+    rc_commit(&c, 1, 'c', 1, 0, 60, 'c');
+    rc_row(&c, 0, 'b', 1, 0, false);
+    rc_row(&c, 1, 'c', 1, 0, false);
+    rc_ledger(&c, 0, 'b', 1, 20);
+    rc_ledger(&c, 1, 'c', 1, 60);
+    rc_label(&c, 'b', 2, RC_COMMITTED, 0);
+    struct mr_recovery *recovery = bring_to(&c, V);
+    T_INT_EQ(mr_recovery_answer(recovery, MR_ANSWER_ABORTED), MR_OK);
+    mr_recovery_next(recovery, &c.taken, &step);
+    while (step.kind != MR_STEP_PAUSE) {
+        T_INT_EQ(rc_answer(&c, recovery, &step), MR_OK);
+        mr_recovery_next(recovery, &c.taken, &step);
+    }
+    T_INT_EQ(recovery->parts[0].verdict.stop, MR_STOP_CONTRADICTION);
+    T_INT_EQ(recovery->parts[1].verdict.kind, MR_VERDICT_START);
+    mr_recovery_free(&recovery);
+}
