@@ -34,6 +34,7 @@ end_process() {
     pid=$(cat "$1")
     rm -f "$1"
     grep -qaF "$2" "/proc/$pid/cmdline" 2>/dev/null || return 0
+    # No such process is what is wanted; one that stays is killed below.
     kill -TERM "$pid" 2>/dev/null || true
     tries=0
     while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 50 ]; do

@@ -131,6 +131,7 @@ signal_and_wait() {
         return 0
     fi
     pid=$(cat "$dir/pid")
+    # It may end by itself meanwhile; one that stays is killed, or named as an error, below.
     kill "-$1" "$pid" 2>/dev/null || true
     waited=0
     while kill -0 "$pid" 2>/dev/null; do
