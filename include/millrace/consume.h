@@ -10,16 +10,29 @@
 #include "millrace/config.h"
 #include "millrace/model/record.h"
 #include "millrace/model/totals.h"
+#include "millrace/protocol.h"
 
 struct mr_consumer;
+
+/* A partition's offset in the group, to be committed or as read. */
+struct mr_offset {
+    uint16_t topic;
+    int32_t partition;
+    int64_t offset;                       /* read: -1 when the group has none */
+    uint32_t metadata_len;                /* the broker's, also where it was cut to fit */
+    char metadata[MR_METADATA_CHARS + 1]; /* printable ASCII to commit; any bytes when read */
+};
 
 struct mr_consumer_events {
     void *context;
     /* Start offsets for newly assigned partitions: spans[i].topic/partition are given; fill `end`
      * with the offset to start at and totals so far, or leave end = -1 to start at the committed
-     * offset, else at source.kafka.start. Called on the consumer thread inside the rebalance; not
-     * MR_OK = the assignment is refused and asked for again later. */
-    enum mr_rc (*assigned)(void *context, struct mr_span *spans, uint32_t count);
+     * offset, else at source.kafka.start. until[i], given as -1: where a replay of this partition
+     * ends. With one or more of them only these partitions are read, up to there and no further,
+     * until all have got there (mr_consumer_replaying); then all go on. Called on the consumer
+     * thread inside the rebalance, which may commit and read offsets here; MR_STOPPED ends
+     * the consumer, anything else but MR_OK = the assignment is refused and asked for again later. */
+    enum mr_rc (*assigned)(void *context, struct mr_span *spans, int64_t *until, uint32_t count);
     /* The offsets chosen at last, one call an assignment: end = position of each partition. */
     enum mr_rc (*positions)(void *context, const struct mr_span *spans, uint32_t count);
     /* Partitions go away; lost: commits are hopeless. Finish quickly (bounded), then return. Called
@@ -72,6 +85,40 @@ mr_consumer_fill(struct mr_consumer *consumer, struct mr_batch *batch, int64_t t
 MR_NODISCARD enum mr_rc
 mr_consumer_commit(struct mr_consumer *consumer, const struct mr_span *spans, uint32_t count,
                    struct mr_error *reterr_error);
+
+/* Sends one offset commit of all these partitions, metadata and all, and waits for the answer, bounded.
+ * Also within `assigned`. OK: applied to all. FENCED: not a member any more. LOST: no answer, or an
+ * earlier one is still due. ERROR: refused, maybe in part: only mr_consumer_committed tells. */
+enum mr_answer
+mr_consumer_commit_offsets(struct mr_consumer *consumer, const struct mr_offset *offsets,
+                           uint32_t count, struct mr_error *reterr_error);
+
+/* The group's offsets and metadata of the partitions named. Not MR_OK: nothing is known, which is not
+ * "none". */
+MR_NODISCARD enum mr_rc
+mr_consumer_committed(struct mr_consumer *consumer, struct mr_offset *offsets, uint32_t count,
+                      struct mr_error *reterr_error);
+
+/* The place in the group as it is now: member, generation, assignment lost or not, topics the same. */
+void
+mr_consumer_standing(struct mr_consumer *consumer, struct mr_standing *ret_standing);
+
+/* Is the log of this partition the one that held the offsets up to `end`? OK: it reaches that far.
+ * UNKNOWN: it ends before, or there is no such partition. ERROR, LOST: nobody answered. */
+enum mr_answer
+mr_consumer_same_topic(struct mr_consumer *consumer, uint16_t topic, int32_t partition, int64_t end,
+                       struct mr_error *reterr_error);
+
+/* True from an assignment with a replay until the last record of it has been handed out by fill, which
+ * then returns at once: the caller ends its unit before the next fill. */
+bool
+mr_consumer_replaying(const struct mr_consumer *consumer);
+
+/* Gives up the positions, drops what was fetched, and asks `assigned` and `positions` anew for the
+ * partitions held, without the group noticing. The caller has settled what was in flight; `revoked`
+ * is not called. Not inside an event. */
+void
+mr_consumer_restart(struct mr_consumer *consumer);
 
 void
 mr_consumer_get_state(struct mr_consumer *consumer, struct mr_consumer_state *ret_state);

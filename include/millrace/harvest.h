@@ -12,6 +12,7 @@
 #include "millrace/model/event.h"
 #include "millrace/model/layout.h"
 #include "millrace/model/totals.h"
+#include "millrace/protocol.h"
 
 struct mr_rows;
 
@@ -67,3 +68,31 @@ MR_NODISCARD enum mr_rc
 mr_harvest_ledger(const struct mr_layout *layout, struct mr_budget *budget, const char *chain,
                   uint64_t unit, const struct mr_span *spans, uint32_t count,
                   struct mr_target *ret_target);
+
+/* Rows of the registry, which is loaded on its own, never with a unit: to announce (`closed` null; closed_us = INT64_MIN) or to close. The rows from
+ * `removed` on are deleted by the same load; `columns` then has `__op`, so an announce has
+ * removed = count and a close may have. */
+MR_NODISCARD enum mr_rc
+mr_harvest_chains(const struct mr_layout *layout, struct mr_budget *budget,
+                  const struct mr_registry_row *rows, uint32_t count, uint32_t removed,
+                  int64_t closed_us, struct mr_body *ret_body);
+
+/* `columns` header of such a load; removes: some rows are deleted by it. */
+void
+mr_harvest_chain_columns(bool removes, struct mr_text *out);
+
+/* Rows [first, first + rows) of a detail body as a body of its own, charged to the same budget. */
+MR_NODISCARD enum mr_rc
+mr_harvest_slice(const struct mr_body *detail, uint64_t first, uint64_t rows, struct mr_body *ret_body);
+
+/* Where the rows of a detail body come from, row by row; places[body->rows]. MR_INTERNAL: not a body that
+ * mr_harvest_unit made of this layout. */
+struct mr_source {
+    uint16_t topic;
+    int32_t partition;
+    int64_t offset;
+};
+
+MR_NODISCARD enum mr_rc
+mr_harvest_sources(const struct mr_layout *layout, const struct mr_body *detail,
+                   struct mr_source *ret_sources);

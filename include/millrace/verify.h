@@ -10,6 +10,7 @@
 #include "millrace/config.h"
 #include "millrace/model/layout.h"
 #include "millrace/model/totals.h"
+#include "millrace/protocol.h"
 
 struct mr_sql; /* one MySQL connection; session time zone UTC */
 
@@ -53,3 +54,53 @@ mr_sql_ledger(struct mr_sql *sql, const struct mr_layout *layout, struct mr_span
 MR_NODISCARD enum mr_rc
 mr_verify(struct mr_sql *sql, const struct mr_layout *layout, FILE *out,
           struct mr_error *reterr_error);
+
+/* ---- What the exactly-once protocol reads. Rows of any age count, so these ask the leader FE; that
+ * fails, and says so, rather than read a follower that lags. ---- */
+
+/* Topics of registry and ledger rows that the layout does not name: index layout->topic_count + i. */
+struct mr_other_topics {
+    char **names;
+    uint32_t count;
+};
+
+void
+mr_other_topics_fini(struct mr_other_topics *topics);
+
+/* Connects to the leader FE: the configured one if it leads, else the one that it names as leader, if
+ * the allow list of hosts has it. */
+MR_NODISCARD enum mr_rc
+mr_sql_connect_leader(const struct mr_config *config, struct mr_sql **ret_sql,
+                      struct mr_error *reterr_error);
+
+/* May units of several tables be loaded in one transaction that a restart cannot leave half done?
+ * MR_TABLE: this server cannot; the error names its version, the hint the way out. */
+MR_NODISCARD enum mr_rc
+mr_sql_check_multi(struct mr_sql *sql, struct mr_error *reterr_error);
+
+/* Registry rows of a pipeline for recovery: every row of the places, every row of the chains, and every
+ * open row of those rows' partitions. Caller frees *ret_rows. */
+MR_NODISCARD enum mr_rc
+mr_sql_registry(struct mr_sql *sql, const struct mr_layout *layout, struct mr_other_topics *topics,
+                const struct mr_place *places, uint32_t place_count, const struct mr_chain *chains,
+                uint32_t chain_count, struct mr_registry_row **ret_rows, uint32_t *ret_count,
+                struct mr_error *reterr_error);
+
+/* Ledger rows of the pipeline, all partitions, as recovery wants them. Caller frees *ret_rows. */
+MR_NODISCARD enum mr_rc
+mr_sql_ledger_ends(struct mr_sql *sql, const struct mr_layout *layout, struct mr_other_topics *topics,
+                   struct mr_ledger_row **ret_rows, uint32_t *ret_count,
+                   struct mr_error *reterr_error);
+
+/* Registry rows of one chain, whatever their partition. Caller frees *ret_rows. */
+MR_NODISCARD enum mr_rc
+mr_sql_chain(struct mr_sql *sql, const struct mr_layout *layout, struct mr_other_topics *topics,
+             const struct mr_chain *chain, struct mr_registry_row **ret_rows, uint32_t *ret_count,
+             struct mr_error *reterr_error);
+
+/* Rows of the places that were closed before that time (microseconds since 1970), at most 1,000. */
+MR_NODISCARD enum mr_rc
+mr_sql_chains_closed_before(struct mr_sql *sql, const struct mr_layout *layout,
+                            const struct mr_place *places, uint32_t place_count, int64_t before_us,
+                            struct mr_registry_row **ret_rows, uint32_t *ret_count,
+                            struct mr_error *reterr_error);

@@ -166,7 +166,10 @@ try_assign(struct mr_consumer *consumer)
             spans[count++] = (struct mr_span){.topic = i % WORLD_TOPICS,
                                               .partition = (int32_t)(i / WORLD_TOPICS),
                                               .start = -1, .end = -1, .event_time_us = INT64_MIN};
-    enum mr_rc rc = consumer->events.assigned(consumer->events.context, spans, count);
+    int64_t until[WORLD_PARTITIONS];
+    for (uint32_t i = 0; i < count; i++)
+        until[i] = -1;
+    enum mr_rc rc = consumer->events.assigned(consumer->events.context, spans, until, count);
     if (rc != MR_OK)
         return rc;
     start_at(consumer, spans, count);

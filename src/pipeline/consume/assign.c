@@ -222,9 +222,15 @@ find_starts(struct mr_consumer *consumer,
             struct mr_span *spans)
 {
     uint32_t count = (uint32_t)list->cnt;
-    enum mr_rc rc = consumer->events.assigned
-                        ? consumer->events.assigned(consumer->events.context, spans, count)
-                        : MR_OK;
+    int64_t *until = malloc((count + 1) * sizeof *until);
+    for (uint32_t i = 0; until && i < count; i++) {
+        until[i] = -1;
+    }
+    enum mr_rc rc = until ? MR_OK : MR_MEMORY;
+    if (rc == MR_OK && consumer->events.assigned) {
+        rc = consumer->events.assigned(consumer->events.context, spans, until, count);
+    }
+    free(until);
     if (rc != MR_OK) {
         log_refusal("ledger", mr_rc_text(rc));
         return rc;

@@ -83,8 +83,9 @@ cluster_produce_one(struct cluster *cluster,
 /* ---- member ---- */
 
 static enum mr_rc
-on_assigned(void *context, struct mr_span *spans, uint32_t count)
+on_assigned(void *context, struct mr_span *spans, int64_t *until, uint32_t count)
 {
+    (void)until;
     struct member *member = context;
     member->assigned++;
     if (member->refusals > 0) {
