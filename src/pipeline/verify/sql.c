@@ -51,6 +51,8 @@ set_options(MYSQL *handle, const struct mr_config *config, int64_t answer_ms)
 
 static enum mr_rc
 connect_for(const struct mr_config *config,
+            const char *host,
+            uint16_t port,
             int64_t answer_ms,
             struct mr_sql **ret_sql,
             struct mr_error *reterr_error)
@@ -61,20 +63,16 @@ connect_for(const struct mr_config *config,
         free(sql);
         return mr_error_set(reterr_error, MR_MEMORY, "no memory for a MySQL connection");
     }
-    snprintf(sql->where,
-             sizeof sql->where,
-             "%s:%u",
-             config->starrocks.mysql_host,
-             config->starrocks.mysql_port);
+    snprintf(sql->where, sizeof sql->where, "%s:%u", host, port);
     set_options(sql->handle, config, answer_ms);
     /* No database: it may not exist yet, and every name is written in full. */
     enum mr_rc rc = MR_OK;
     if (!mysql_real_connect(sql->handle,
-                            config->starrocks.mysql_host,
+                            host,
                             config->starrocks.user,
                             config->starrocks.password,
                             NULL,
-                            config->starrocks.mysql_port,
+                            port,
                             NULL,
                             0))
         rc = mri_sql_explain(
@@ -94,7 +92,21 @@ mr_sql_connect(const struct mr_config *config,
                struct mr_sql **ret_sql,
                struct mr_error *reterr_error)
 {
-    return connect_for(config, ANSWER_MS, ret_sql, reterr_error);
+    return mri_sql_connect_to(config,
+                              config->starrocks.mysql_host,
+                              config->starrocks.mysql_port,
+                              ret_sql,
+                              reterr_error);
+}
+
+enum mr_rc
+mri_sql_connect_to(const struct mr_config *config,
+                   const char *host,
+                   uint16_t port,
+                   struct mr_sql **ret_sql,
+                   struct mr_error *reterr_error)
+{
+    return connect_for(config, host, port, ANSWER_MS, ret_sql, reterr_error);
 }
 
 enum mr_rc
@@ -103,7 +115,12 @@ mr_sql_connect_patient(const struct mr_config *config,
                        struct mr_error *reterr_error)
 {
     int64_t load_ms = config->starrocks.load_timeout_s * 1000;
-    return connect_for(config, load_ms > ANSWER_MS ? load_ms : ANSWER_MS, ret_sql, reterr_error);
+    return connect_for(config,
+                       config->starrocks.mysql_host,
+                       config->starrocks.mysql_port,
+                       load_ms > ANSWER_MS ? load_ms : ANSWER_MS,
+                       ret_sql,
+                       reterr_error);
 }
 
 void
@@ -169,6 +186,13 @@ code_from_text(unsigned code, const char *message)
     return code;
 }
 
+bool
+mri_sql_denied(struct mr_sql *sql)
+{
+    unsigned meaning = code_from_text(mysql_errno(sql->handle), mysql_error(sql->handle));
+    return meaning == SR_ACCESS_DENIED || meaning == ER_SPECIFIC_ACCESS_DENIED_ERROR;
+}
+
 enum mr_rc
 mri_sql_explain(unsigned code,
                 const char *message,
@@ -205,7 +229,10 @@ read_rows(struct mr_sql *sql,
     uint32_t count = mysql_num_fields(result);
     MYSQL_ROW cells;
     while ((cells = mysql_fetch_row(result)) != NULL) {
-        struct mri_row row = {(const char *const *)cells, mysql_fetch_lengths(result), count};
+        struct mri_row row = {(const char *const *)cells,
+                              mysql_fetch_lengths(result),
+                              count,
+                              mysql_fetch_fields(result)};
         if (rc == MR_OK && each)
             rc = each(context, &row);
     }

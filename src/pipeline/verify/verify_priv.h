@@ -1,5 +1,6 @@
 /* Inside of verify: connection, table descriptions, comparison, query texts.
- * Threads: as millrace/verify.h. Everything but sql.c, apply.c, ledger_rows.c and verify.c is pure.
+ * Threads: as millrace/verify.h. Everything but sql.c, apply.c, ledger_rows.c, registry.c,
+ * leader.c, multi.c and verify.c is pure.
  */
 #pragma once
 
@@ -24,6 +25,7 @@ struct mri_row {
     const char *const *cells; /* NULL = SQL NULL; else NUL-terminated */
     const unsigned long *lengths;
     uint32_t count;
+    const MYSQL_FIELD *fields; /* count of them; for SHOW, whose columns differ between versions */
 };
 
 /* Called for each row; anything but MR_OK ends the reading (the rest is drained) and is returned.
@@ -42,6 +44,16 @@ enum mr_rc mri_sql_explain(unsigned code,
                            const char *message,
                            const char *where,
                            struct mr_error *reterr_error);
+
+/* The last statement was refused because the user may not do that. */
+bool mri_sql_denied(struct mr_sql *sql);
+
+/* As mr_sql_connect, to another frontend's MySQL port. */
+MR_NODISCARD enum mr_rc mri_sql_connect_to(const struct mr_config *config,
+                                           const char *host,
+                                           uint16_t port,
+                                           struct mr_sql **ret_sql,
+                                           struct mr_error *reterr_error);
 
 /* Identifier in backticks; string in quotes; both escaped. */
 void mri_text_name(struct mr_text *text, const char *name);
@@ -185,6 +197,84 @@ MR_NODISCARD bool mri_parse_datetime(const char *text, int64_t *ret_us);
 /* {"orders_1m": 5} → rollups[i] of the layout's rollups; those not named stay 0. */
 MR_NODISCARD bool
 mri_parse_rollups(const struct mr_layout *layout, const char *json, int64_t *rollups);
+
+/* ---- leader.c ---- */
+
+/* A row of SHOW FRONTENDS, as far as it matters. */
+struct mri_frontend {
+    char host[256];
+    uint16_t port; /* of MySQL */
+};
+
+struct mri_frontends {
+    uint32_t count;
+    bool led; /* `leader` is known */
+    struct mri_frontend leader;
+};
+
+/* Takes a row; context is a struct mri_frontends. Rows that cannot be read are counted, not used. */
+enum mr_rc mri_frontend_row(void *context, const struct mri_row *row);
+
+/* May credentials go to that host? True when the configuration names it as a frontend, in the same
+ * spelling or by a name that resolves to this address. */
+bool mri_frontend_allowed(const struct mr_config *config, const char *host);
+
+/* Host of "http://host:port"; brackets of IPv6 left out. False when it does not fit. */
+bool mri_url_host(const char *url, char *ret_host, size_t size);
+
+/* ---- multi.c ---- */
+
+/* "4.0.6-0123abc" → 4, 0, 6. False when it does not begin like a version. */
+bool mri_version_parse(const char *text, uint32_t ret_number[3]);
+
+/* MR_OK, or MR_TABLE with what the version lacks. */
+MR_NODISCARD enum mr_rc
+mri_version_check(const char *text, const char *where, struct mr_error *reterr_error);
+
+/* ---- registry_query.c ---- */
+
+#define MRI_LIST_MAX   1000 /* members of one IN */
+#define MRI_CLOSED_MAX 1000 /* rows deleted at once */
+
+/* Rows: topic, partition, chain, seq, start, announced_at, 1 if closed. topics may be NULL. */
+void mri_query_registry(const struct mr_layout *layout,
+                        const struct mr_other_topics *topics,
+                        const struct mr_place *places,
+                        uint32_t place_count,
+                        const struct mr_chain *chains,
+                        uint32_t chain_count,
+                        struct mr_text *out);
+
+void mri_query_chain(const struct mr_layout *layout,
+                     const struct mr_chain *chain,
+                     struct mr_text *out);
+
+void mri_query_closed_before(const struct mr_layout *layout,
+                             const struct mr_place *places,
+                             uint32_t place_count,
+                             const char *before,
+                             struct mr_text *out);
+
+/* Rows: topic, partition, chain, n, end. */
+void mri_query_ledger_ends(const struct mr_layout *layout, struct mr_text *out);
+
+/* ---- registry.c, for its tests ---- */
+
+struct mri_reading {
+    const struct mr_layout *layout;
+    struct mr_other_topics *topics; /* NULL: only those of the layout are known */
+    const char *table;
+    struct mr_error *error;
+    uint16_t last_topic; /* of the row before: rows come in their order */
+    char *rows;          /* count of row_bytes each */
+    size_t row_bytes;
+    uint32_t count, capacity;
+};
+
+/* Take one row of mri_query_registry, mri_query_ledger_ends; context is a struct mri_reading. */
+enum mr_rc mri_registry_take_chain(void *context, const struct mri_row *row);
+
+enum mr_rc mri_registry_take_end(void *context, const struct mri_row *row);
 
 /* ---- queries.c ---- */
 

@@ -36,7 +36,7 @@ compare(const struct mr_layout *layout,
     struct mri_found_column columns[16];
     struct mri_found found = {.model = model, .columns = columns, .count = count};
     for (uint32_t c = 0; c < count; c++) {
-        struct mri_row row = {rows[c], NULL, 6};
+        struct mri_row row = {.cells = rows[c], .count = 6};
         T_TRUE(mri_found_column(&row, &columns[c]));
     }
     struct mri_table want;
@@ -177,7 +177,7 @@ Test(verify_compare, a_view_is_compared_by_its_columns)
 Test(verify_compare, a_row_of_another_form_is_refused)
 {
     static const char *const cells[] = {"a", "bigint", "NO"};
-    struct mri_row row = {cells, NULL, 3};
+    struct mri_row row = {.cells = cells, .count = 3};
     struct mri_found_column column;
     T_TRUE(!mri_found_column(&row, &column));
 }

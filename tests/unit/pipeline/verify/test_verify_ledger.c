@@ -53,7 +53,7 @@ Test(verify_ledger, an_integer_cell_is_read_whole_or_not_at_all)
 {
     static const char *const cells[] = {
         "42", "-9223372036854775808", "9223372036854775808", "4x", "", NULL};
-    struct mri_row row = {cells, NULL, 6};
+    struct mri_row row = {.cells = cells, .count = 6};
     int64_t value = 0;
     T_TRUE(mri_cell_i64(&row, 0, &value) && value == 42);
     T_TRUE(mri_cell_i64(&row, 1, &value) && value == INT64_MIN);
