@@ -5,7 +5,10 @@
  * Threads: a plan is immutable and shared; a decoder belongs to one worker. Progress: no locks.
  * Memory: a decoder's scratch holds the unescaped strings of one group of events; it is sized by
  * batch bytes at new. Errors: a bad record is a reject, never an error. Limits: event.max_bytes,
- * event.max_depth, MR_MAX_COLUMNS. Duplicate keys: the last one wins, as with most parsers. */
+ * event.max_depth, MR_MAX_COLUMNS. Duplicate keys: a key that the schema names and that comes twice
+ * in its object, in whatever spelling, is `malformed`; the message names its path. Keys that the
+ * schema does not name, and keys inside of JSON columns, are not compared: the former are never
+ * loaded, the latter are loaded as they stand. */
 #pragma once
 
 #include "millrace/base/error.h"

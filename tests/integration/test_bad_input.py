@@ -149,12 +149,31 @@ def test_a_record_of_5_mb_is_quarantined_cut_with_its_true_length(live: Live) ->
     assert 0 < len(raw) < len(value) and value.startswith(raw)
 
 
-def test_of_duplicate_keys_the_last_one_wins(live: Live) -> None:
-    value = replaced(b'"amount":"11.77"', b'"amount":"1.00","amount":"2.00"')
+def repeated(spelling: bytes) -> bytes:
+    return replaced(b'"amount":"11.77"', b'"amount":"1.00",' + spelling + b':"2.00"')
+
+
+@pytest.mark.parametrize(("value", "path"), [
+    (repeated(b'"amount"'), "payload.amount"),
+    (repeated(rb'"\u0061mount"'), "payload.amount"),
+    (WHOLE[:-1] + b',"payload":null}', "payload"),
+], ids=["a_field", "another_spelling", "an_object"])
+def test_a_repeated_key_is_quarantined_by_its_path_and_its_neighbours_arrive(
+    live: Live, value: bytes, path: str
+) -> None:
+    """Nobody can know which of the two values was meant, so neither is loaded."""
     offset = live.between_good_neighbours(value)
+    row = until("the quarantine row", lambda: live.quarantine_row(offset))
+    assert row["reason"] == "malformed"
+    assert row["message"].startswith(f"{path}: the key is repeated at byte "), row["message"]
+    assert as_bytes(row["raw"]) == value
+    assert offset not in live.detail_offsets()
+
+
+def test_keys_that_the_schema_does_not_name_may_repeat(live: Live) -> None:
+    offset = live.between_good_neighbours(WHOLE[:-1] + b',"colour":1,"colour":2}')
     until("the row", live.detail_offsets, lambda seen: offset in seen)
-    amount = live.starrocks.one(f"SELECT amount FROM orders WHERE _offset = {offset}", DATABASE)
-    assert str(amount) == "2.00"
+    assert live.quarantine_row(offset) is None
 
 
 def test_a_tombstone_is_counted_and_loaded_nowhere(live: Live) -> None:

@@ -159,7 +159,7 @@ put_members(struct writer *w,
     uint32_t from = mutate_below(shape, count);
     for (uint32_t i = 0; i < count; i++) {
         const struct member *member = &members[(from + i) % count];
-        uint32_t times_put = mutate_below(shape, 30) == 0   ? 2
+        uint32_t times_put = mutate_below(shape, 200) == 0  ? 2
                              : mutate_below(shape, 12) == 0 ? 0
                                                             : 1;
         for (; times_put > 0; times_put--) {
@@ -196,7 +196,7 @@ mutate_document(struct mutate_random *random, uint32_t shape, char *out, size_t 
         .random = random, .out = out, .size = size, .space = spaces[shape % COUNT(spaces)]};
     bool first = true;
     put(&w, "{");
-    if (mutate_below(&form, 2))
+    if (mutate_below(&form, 12) == 0) /* its key comes twice */
         put_object(&w, "payload", payload, COUNT(payload), &form, &first);
     put_members(&w, root, COUNT(root), &form, &first);
     if (mutate_below(&form, 3) > 0)

@@ -89,12 +89,15 @@ mri_decoder_use_templates(struct mr_decoder *decoder, bool use)
     decoder->seen = decoder->missed = decoder->pause = 0;
 }
 
-/* "byte 17: a colon was expected, found "x"". */
+/* "byte 17: a colon was expected, found "x"", "payload.amount: the key is repeated at byte 17". */
 static enum mr_reject
 refuse_document(const struct mri_scan *scan, struct mr_reject_info *info)
 {
     char quoted[24];
     size_t at = (size_t)(scan->fault_at - scan->begin);
+    const struct mri_node *node = &scan->plan->nodes[scan->fault_node];
+    if (scan->fault_node > 0)
+        return mri_refuse(info, scan->reason, node, "%s at byte %zu", scan->fault, at);
     size_t left = (size_t)(scan->end - scan->fault_at);
     mr_text_quote(quoted, sizeof quoted, scan->fault_at, left < 8 ? left : 8);
     if (left == 0)

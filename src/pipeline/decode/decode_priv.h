@@ -2,7 +2,7 @@
  * A record is decoded in two steps. The scanner (scan.c, one object file a kernel) checks the whole
  * document and leaves one token for each described field; projecting (project.c) turns the tokens
  * into values and applies the schema's rules. So a malformed document is always `malformed`,
- * whatever stands in its fields, and duplicate keys simply overwrite the token.
+ * whatever stands in its fields; a described key that comes twice is such a fault too.
  * Threads: a plan is immutable; everything else belongs to one worker. */
 #pragma once
 
@@ -178,7 +178,8 @@ struct mri_scan {
     const char *learned_to;     /* the literal of the next step begins here */
     /* Set at a fault: */
     enum mr_reject reason;
-    const char *fault; /* sentence */
+    uint32_t fault_node; /* whose key is the fault; 0: nobody's, for the document itself has none */
+    const char *fault;   /* sentence */
     const char *fault_at;
 };
 

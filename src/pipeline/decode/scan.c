@@ -48,7 +48,8 @@ find_escaped_key(const struct mri_keys *keys, const char *p, uint32_t len)
     return find_key(keys, plain, (uint32_t)plain_len);
 }
 
-/* p: at the opening quote of a key. Leaves p at the value. */
+/* p: at the opening quote of a key. Leaves p at the value. A key whose token is there already is
+ * repeated: an object is entered once, so no token inside is older than it. */
 static inline const char *
 member_key(struct mri_scan *scan, const struct mri_keys *keys, const char *p, int32_t *ret_node)
 {
@@ -62,19 +63,12 @@ member_key(struct mri_scan *scan, const struct mri_keys *keys, const char *p, in
     uint32_t len = (uint32_t)(p - key);
     *ret_node = MR_LIKELY(!(flags & MRI_ESCAPED)) ? find_key(keys, key, len)
                                                   : find_escaped_key(keys, key, len);
+    if (MR_LIKELY(*ret_node >= 0) && MR_UNLIKELY(scan->tokens[*ret_node].kind != MRI_ABSENT))
+        return mri_scan_repeated(scan, key - 1, (uint32_t)*ret_node);
     p = skip_space(p + 1);
     if (MR_UNLIKELY(*p != ':'))
         return fault(scan, p, "a colon was expected");
     return skip_space(p + 1);
-}
-
-/* An earlier member of the same name does not count, nor what it held. */
-static __attribute__((noinline)) void
-forget(struct mri_scan *scan, uint32_t node)
-{
-    uint32_t end = scan->plan->nodes[node].end;
-    scan->learn = NULL; /* a template only overwrites */
-    memset(scan->tokens + node, 0, (end - node) * sizeof *scan->tokens);
 }
 
 /* The value of a member that is no described object in object form. */
@@ -82,13 +76,10 @@ static inline const char *
 member_value(struct mri_scan *scan, const char *p, int32_t node, uint32_t depth)
 {
     struct mri_token ignored, *token = &ignored;
-    if (MR_LIKELY(node >= 0)) {
+    if (MR_LIKELY(node >= 0))
         token = &scan->tokens[node];
-        if (MR_UNLIKELY(token->kind != MRI_ABSENT))
-            forget(scan, (uint32_t)node);
-    } else {
+    else
         scan->unknown++;
-    }
     const char *after = scan_value(scan, p, token, depth);
     if (MR_UNLIKELY(scan->learn) && after)
         mri_learn_value(scan, p, after, node, token->kind, depth);
@@ -99,10 +90,7 @@ member_value(struct mri_scan *scan, const char *p, int32_t node, uint32_t depth)
 static inline const char *
 enter(struct mri_scan *scan, struct levels *levels, const char *p, uint32_t node)
 {
-    struct mri_token *token = &scan->tokens[node];
-    if (MR_UNLIKELY(token->kind != MRI_ABSENT))
-        forget(scan, node);
-    token->kind = MRI_OBJECT;
+    scan->tokens[node].kind = MRI_OBJECT;
     levels->began[levels->depth] = p - 1;
     levels->open[levels->depth++] = &scan->plan->nodes[node];
     if (MR_UNLIKELY(levels->depth > scan->plan->max_depth))

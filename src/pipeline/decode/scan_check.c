@@ -10,6 +10,13 @@ mri_scan_fault(struct mri_scan *scan, enum mr_reject reason, const char *p, cons
     return NULL;
 }
 
+const char *
+mri_scan_repeated(struct mri_scan *scan, const char *p, uint32_t node)
+{
+    scan->fault_node = node;
+    return fault(scan, p, "the key is repeated");
+}
+
 static bool
 is_space(char c)
 {

@@ -20,6 +20,9 @@ fault_depth(struct mri_scan *scan, const char *p)
     return mri_scan_fault(scan, MR_REJECT_depth, p, "nested deeper than event.max_depth allows");
 }
 
+/* The key of a described node for a second time; p: at its quote. */
+const char *mri_scan_repeated(struct mri_scan *scan, const char *p, uint32_t node);
+
 /* Trims white space around the document, checks its first and last byte, and returns the place of
  * the first. scan->end is the end of the document from here on. */
 const char *mri_scan_frame(struct mri_scan *scan);

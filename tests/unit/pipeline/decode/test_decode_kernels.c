@@ -71,7 +71,7 @@ compare_with_scalar(const char *kernel, bool templates)
     static struct decode_case reference, other;
     static char text[ROOM], wanted[ROOM], got[ROOM];
     struct mutate_random random = {2026};
-    unsigned accepted = 0, learned = 0;
+    unsigned accepted = 0, learned = 0, repeated = 0;
     if (!mri_kernel_find(kernel))
         return; /* this processor cannot run it */
     open_case(&reference, "scalar", false);
@@ -92,9 +92,11 @@ compare_with_scalar(const char *kernel, bool templates)
                    wanted,
                    got);
         accepted += a == MR_REJECT_NONE;
+        repeated += a == MR_REJECT_malformed && strstr(reference.info.message, "key is repeated");
         learned += templates && b == MR_REJECT_NONE && other.decoder->missed == missed;
     }
     T_TRUE_MSG(accepted > DOCUMENTS / 4 && accepted < DOCUMENTS * 9 / 10, "%u accepted", accepted);
+    T_TRUE_MSG(repeated > DOCUMENTS / 50, "%u with repeated keys", repeated);
     T_TRUE_MSG(
         !templates || learned > accepted / 2, "%u of %u by a learned order", learned, accepted);
     decode_case_close(&reference);

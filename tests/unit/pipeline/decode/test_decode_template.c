@@ -80,13 +80,43 @@ Test(decode_template, an_object_where_null_was_learned_is_read)
     decode_case_close(&c);
 }
 
+static void
+refuse_repeated(const char *text, const char *message)
+{
+    T_INT_EQ(decode_case_run(&c, text, strlen(text)), MR_REJECT_malformed);
+    T_STR_EQ(c.info.message, message);
+}
+
 Test(decode_template, a_document_with_repeated_keys_teaches_nothing)
 {
     open_case();
-    T_TRUE(!learned("{\"at\":1,\"n\":1,\"n\":2}"));
+    for (int i = 0; i < 3; i++)
+        refuse_repeated("{\"at\":1,\"n\":1,\"n\":2}", "n: the key is repeated at byte 14");
     T_INT_EQ(c.decoder->template_count, 0);
-    T_TRUE(!learned("{\"at\":1,\"n\":1,\"n\":3}"));
-    T_INT_EQ(decode_case_value(&c, "n")->i64, 3);
+    T_TRUE(!learned("{\"at\":1,\"n\":1}"));
+    T_TRUE(learned("{\"at\":1,\"n\":2}"));
+    decode_case_close(&c);
+}
+
+Test(decode_template, repeated_keys_beside_a_learned_order_are_found)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"{\"at\":1,\"n\":1,\"o\":{\"x\":1},\"u\":0,\"n\":1}",
+         "n: the key is repeated at byte 32"},
+        {"{\"at\":1,\"n\":1,\"o\":{\"x\":1,\"x\":1},\"u\":0}",
+         "o.x: the key is repeated at byte 25"},
+        {"{\"at\":1,\"n\":1,\"o\":{\"x\":1},\"o\":0}", "o: the key is repeated at byte 26"},
+        {"{\"at\":1,\"n\":1,\"o\":{\"x\":1},\"\\u006e\":0}",
+         "n: the key is repeated at byte 26"},
+    };
+    open_case();
+    T_TRUE(!learned("{\"at\":1,\"n\":1,\"o\":{\"x\":1},\"u\":0}"));
+    for (size_t i = 0; i < MR_ARRAY_LEN(cases); i++) {
+        refuse_repeated(cases[i].text, cases[i].message);
+        T_TRUE(learned("{\"at\":2,\"n\":3,\"o\":{\"x\":4},\"u\":5}"));
+    }
     decode_case_close(&c);
 }
 
