@@ -50,6 +50,13 @@ struct mr_rollup_spec {
     uint32_t line;
 };
 
+/* What a repeat of an event after a failure may do. Values from 1, so that none is chosen by
+ * forgetting. */
+enum mr_delivery {
+    MR_DELIVERY_EXACTLY_ONCE = 1, /* nothing: each offset counts once, in every table */
+    MR_DELIVERY_AT_LEAST_ONCE     /* rows of units in flight may be there twice after a crash */
+};
+
 struct mr_config {
     char *file;
     char *pipeline;
@@ -75,6 +82,7 @@ struct mr_config {
         uint16_t mysql_port;
         char *database, *user, *password;
         int64_t connect_timeout_ms, load_timeout_s;
+        int64_t transaction_timeout_ms; /* how long a transaction may stay open at the server */
         int64_t replication_num, buckets; /* buckets 0: the server chooses */
     } starrocks;
     struct {
@@ -92,6 +100,7 @@ struct mr_config {
         int64_t every_ms, rows, bytes, depth;
     } flush;
     int64_t memory;
+    enum mr_delivery delivery;
     struct {
         int64_t workers; /* 0: one a core */
         int64_t loaders;

@@ -63,6 +63,7 @@ enum mri_type_id {
     MRI_TYPE_LISTEN,
     MRI_TYPE_LEVEL,
     MRI_TYPE_FORMAT,
+    MRI_TYPE_DELIVERY,
     MRI_TYPE_PROPERTY,
     MRI_TYPE_TOPICS,
     MRI_TYPE_URLS,
@@ -239,6 +240,7 @@ bool mri_config_set_mysql(struct mri_site *site);
 bool mri_config_set_listen(struct mri_site *site);
 bool mri_config_set_level(struct mri_site *site);
 bool mri_config_set_format(struct mri_site *site);
+bool mri_config_set_delivery(struct mri_site *site);
 bool mri_config_set_property(struct mri_site *site);
 bool mri_config_set_topics(struct mri_site *site);
 bool mri_config_set_urls(struct mri_site *site);

@@ -70,6 +70,33 @@ bound_by(
           other);
 }
 
+/* A load is a part of its unit's transaction, which therefore must live longer; a default gives way. */
+static void
+outlive_loads(struct mri_draft *draft)
+{
+    static const char path[] = "sink.starrocks.transaction_timeout";
+    static const char other[] = "sink.starrocks.load_timeout";
+    const struct mri_seen *own = seen(draft, path), *theirs = seen(draft, other);
+    int64_t *value = &draft->config.starrocks.transaction_timeout_ms;
+    int64_t least = draft->config.starrocks.load_timeout_s * 1000;
+    char have[32], want[32];
+    if (own->state == MRI_BAD || theirs->state == MRI_BAD || *value >= least) {
+        return;
+    }
+    if (own->state == MRI_DEFAULTED) {
+        *value = least;
+        return;
+    }
+    clash(draft,
+          own->line,
+          path,
+          "raise it, or lower sink.starrocks.load_timeout",
+          "%s is below %s, which is %s",
+          mri_config_print_duration(*value, have, sizeof have),
+          mri_config_print_duration(least, want, sizeof want),
+          other);
+}
+
 /* --- names of tables ------------------------------------------------------------------------ */
 
 struct named {
@@ -260,6 +287,9 @@ mri_config_rules(struct mri_draft *draft)
     bound_by(draft, "flush.bytes", &config->flush.bytes, "memory", DETAIL_LOADS_MEMORY);
     bound_by(draft, "event.max_bytes", &config->event.max_bytes, "memory", RECORD_SHARE);
     bound_by(draft, "quarantine.raw_bytes", &config->quarantine.raw_bytes, "event.max_bytes", 1);
+    if (config->delivery != MR_DELIVERY_AT_LEAST_ONCE) {
+        outlive_loads(draft);
+    }
     check_tables(draft);
     for (uint32_t i = 0; i < config->rollup_count; i++) {
         check_rollup(draft, i);

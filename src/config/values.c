@@ -292,3 +292,14 @@ mri_config_set_format(struct mri_site *site)
     }
     return index >= 0;
 }
+
+bool
+mri_config_set_delivery(struct mri_site *site)
+{
+    static const char *const words[] = {"exactly-once", "at-least-once"};
+    int index = pick_word(site, words, MR_ARRAY_LEN(words));
+    if (index >= 0) {
+        site->draft->config.delivery = (enum mr_delivery)(MR_DELIVERY_EXACTLY_ONCE + index);
+    }
+    return index >= 0;
+}

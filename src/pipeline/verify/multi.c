@@ -10,6 +10,9 @@
  * the first release that surely has the correction. */
 #define FIRST_GOOD "4.0.6"
 
+/* The commit's metadata has a bit a data table: rollups, detail, quarantine. */
+_Static_assert(MR_MAX_ROLLUPS + 2 <= MR_METADATA_TABLES, "every table has its bit");
+
 struct version {
     char text[160];
     bool found;

@@ -96,13 +96,13 @@ Test(config_rollups, measures_are_checked_and_those_of_a_later_version_named)
          "x.yaml:7: rollups[0].late: a later version of Millrace brings rollups[0].late\n"
          "HINT: take it out for now\n"},
         {PIPELINE SOURCE SINK "event: {schema: s, time: {field: t, late: correct}}\n"
-                              "detail: {table: t, where: x}\ndelivery: at-least-once\n",
+                              "detail: {table: t, where: x}\ndelivery: at-most-once\n",
          "x.yaml:4: event.time.late: a later version of Millrace brings event.time.late\n"
          "HINT: take it out for now\n"
          "x.yaml:5: detail.where: a later version of Millrace brings detail.where\n"
          "HINT: take it out for now\n"
-         "x.yaml:6: delivery: a later version of Millrace brings delivery\n"
-         "HINT: take it out for now\n"},
+         "x.yaml:6: delivery: \"at-most-once\" is not a delivery; allowed: exactly-once or "
+         "at-least-once\nHINT: exactly-once needs StarRocks 4.0.6 or later\n"},
     };
     CHECK(cases);
 }
@@ -152,6 +152,15 @@ Test(config_rollups, options_that_do_not_fit_together_are_both_named)
                                      "quarantine: {raw_bytes: 2KiB}\n",
          "x.yaml:6: quarantine.raw_bytes: 2KiB is above 1KiB, which is event.max_bytes\n"
          "HINT: lower quarantine.raw_bytes or raise event.max_bytes\n"},
+        {STARROCKS("load_timeout: 2m, transaction_timeout: 1m"),
+         "x.yaml:4: sink.starrocks.transaction_timeout: 1m is below 2m, which is "
+         "sink.starrocks.load_timeout\nHINT: raise it, or lower sink.starrocks.load_timeout\n"},
+        {BASE "delivery: exact\n",
+         "x.yaml:6: delivery: \"exact\" is not a delivery; allowed: exactly-once or at-least-once\n"
+         "HINT: exactly-once needs StarRocks 4.0.6 or later\n"},
+        {BASE "delivery: atleast-once\n",
+         "x.yaml:6: delivery: \"atleast-once\" is not a delivery; allowed: exactly-once or "
+         "at-least-once\nHINT: did you mean \"at-least-once\"?\n"},
         {BASE "quarantine: {table: orders}\nrollups:\n"
               "- {table: millrace_ledger, window: {tumble: 1m}, measures: {n: count()}}\n"
               "- {table: r, window: {tumble: 1m}, measures: {n: count()}}\n"
@@ -169,4 +178,17 @@ Test(config_rollups, options_that_do_not_fit_together_are_both_named)
          "HINT: shorten detail.table, or set quarantine.table\n"},
     };
     CHECK(cases);
+}
+
+Test(config_rollups, a_transaction_outlives_its_loads)
+{
+    struct mr_config *config = parsed(STARROCKS("load_timeout: 2h"));
+    T_INT_EQ(config->starrocks.transaction_timeout_ms, 7200000);
+    mr_config_free(&config);
+    config = parsed(STARROCKS("load_timeout: 1m, transaction_timeout: 1m"));
+    T_INT_EQ(config->starrocks.transaction_timeout_ms, 60000);
+    mr_config_free(&config);
+    config = parsed(STARROCKS("transaction_timeout: 30s") "delivery: at-least-once\n");
+    T_INT_EQ(config->starrocks.transaction_timeout_ms, 30000);
+    mr_config_free(&config);
 }

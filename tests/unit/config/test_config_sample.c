@@ -115,12 +115,24 @@ Test(config_sample, everything_that_is_not_said_has_its_default)
     T_INT_EQ(config->flush.bytes, 32 << 20); /* a quarter of memory */
     T_INT_EQ(config->flush.depth, 2);
     T_INT_EQ(config->memory, 128 << 20);
+    T_INT_EQ(config->delivery, MR_DELIVERY_EXACTLY_ONCE);
+    T_INT_EQ(config->starrocks.transaction_timeout_ms, 3600000);
     T_INT_EQ(config->threads.workers, 0);
     T_INT_EQ(config->threads.loaders, 4);
     T_STR_EQ(config->status.host, "127.0.0.1");
     T_INT_EQ(config->status.port, 9630);
     T_INT_EQ(config->log.level, MR_LOG_INFO);
     T_INT_EQ(config->log.format, MR_LOG_TEXT);
+    mr_config_free(&config);
+}
+
+Test(config_sample, the_promise_on_repeats_is_chosen_by_its_name)
+{
+    struct mr_config *config = parsed(BASE "delivery: at-least-once\n");
+    T_INT_EQ(config->delivery, MR_DELIVERY_AT_LEAST_ONCE);
+    mr_config_free(&config);
+    config = parsed(BASE "delivery: exactly-once\n");
+    T_INT_EQ(config->delivery, MR_DELIVERY_EXACTLY_ONCE);
     mr_config_free(&config);
 }
 
