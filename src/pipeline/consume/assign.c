@@ -338,6 +338,7 @@ static void
 on_assign(struct mr_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
 {
     consumer->rebalances++;
+    consumer->epoch++;
     consumer->standby = list->cnt == 0;
     drop_pending(consumer);
     consumer->pending = rd_kafka_topic_partition_list_copy(list);
@@ -373,8 +374,9 @@ on_revoke(struct mr_consumer *consumer)
     }
     drop_pending(consumer);
     drop_slots(consumer);
+    consumer->epoch++;
     /* Unassigning under an outstanding commit stops the heartbeats: first its answer. */
-    mri_consume_settle(consumer, SETTLE_MS);
+    (void)mri_consume_settle(consumer, SETTLE_MS);
     rd_kafka_resp_err_t code = rd_kafka_assign(consumer->rk, NULL);
     if (code) {
         mri_problem_note(&consumer->problem, MRI_PROBLEM_GROUP, code, rd_kafka_err2str(code));

@@ -111,6 +111,8 @@ struct mr_consumer {
     int64_t published_ms; /* positions given to the probe */
 
     uintptr_t commits_sent, commits_answered;
+    uint64_t epoch;      /* counts assignments and their ends, for mr_standing */
+    bool metadata_short; /* the broker takes less metadata than ours */
     bool subscribed;
     struct mri_problem problem;
     struct mri_stop stop;
@@ -149,8 +151,23 @@ void mri_consume_retry(struct mr_consumer *consumer);
 
 /* ---- commit.c ---- */
 
-/* Waits for answers still outstanding, at most timeout_ms. */
-void mri_consume_settle(struct mr_consumer *consumer, int64_t timeout_ms);
+/* Takes answers that came late, and waits at most timeout_ms for those outstanding. False: some still
+ * are. */
+bool mri_consume_settle(struct mr_consumer *consumer, int64_t timeout_ms);
+
+/* What an error of a request means for the step that sent it. */
+enum mr_answer mri_consume_answer_of(rd_kafka_resp_err_t code);
+
+/* ---- standing.c ---- */
+
+/* An end of a log, asked at its leader: RD_KAFKA_OFFSET_BEGINNING or _END. Not the call for both
+ * watermarks: that one waits as long as a broker is away, whatever its timeout. */
+rd_kafka_resp_err_t mri_consume_log_end(rd_kafka_t *rk,
+                                        const char *topic,
+                                        int32_t partition,
+                                        int64_t which,
+                                        int64_t timeout_ms,
+                                        int64_t *ret_offset);
 
 /* ---- close.c ---- */
 

@@ -129,9 +129,9 @@ static void
 look_at(struct mri_probe *probe, struct probe_part *part)
 {
     const char *topic = probe->topics->items[part->slot.topic];
-    int64_t low = 0, high = 0;
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        probe->rk, topic, part->slot.partition, &low, &high, QUERY_MS);
+    int64_t high = 0;
+    rd_kafka_resp_err_t code = mri_consume_log_end(
+        probe->rk, topic, part->slot.partition, RD_KAFKA_OFFSET_END, QUERY_MS, &high);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         bool answer = code > RD_KAFKA_RESP_ERR__END; /* the broker's own codes */
         note_answer(probe, answer);

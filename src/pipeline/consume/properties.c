@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "millrace/base/assert.h"
 #include "pipeline/consume/consume_priv.h"
 
 /* Overridable. The reasons are in the README of this folder. */
@@ -236,4 +237,16 @@ mr_consumer_check(const struct mr_config *config, struct mr_mistakes *mistakes)
         rd_kafka_conf_destroy(conf);
     }
     return rc;
+}
+
+int64_t
+mr_consumer_session_ms(const struct mr_consumer *consumer)
+{
+    char text[32] = "";
+    size_t size = sizeof text;
+    /* The client's own copy, which has defaults too; it is read as const. */
+    rd_kafka_conf_res_t found =
+        rd_kafka_conf_get(rd_kafka_conf(consumer->rk), "session.timeout.ms", text, &size);
+    MR_INSIST(found == RD_KAFKA_CONF_OK);
+    return strtoll(text, NULL, 10);
 }

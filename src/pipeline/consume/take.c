@@ -141,8 +141,11 @@ explain_range(struct mr_consumer *consumer)
     const struct mri_slot *at = &consumer->stop.at;
     const char *topic = mri_consume_topic_name(consumer, at->topic);
     int64_t low = -1, high = -1;
-    rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(consumer->rk, topic, at->partition, &low, &high, RANGE_MS);
+    rd_kafka_resp_err_t code = mri_consume_log_end(
+        consumer->rk, topic, at->partition, RD_KAFKA_OFFSET_BEGINNING, RANGE_MS, &low);
+    code = code ? code
+                : mri_consume_log_end(
+                      consumer->rk, topic, at->partition, RD_KAFKA_OFFSET_END, RANGE_MS, &high);
     if (code) {
         (void)mr_error_set(&consumer->stop.error,
                            MR_STOPPED,

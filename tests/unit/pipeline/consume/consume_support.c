@@ -80,22 +80,53 @@ cluster_produce_one(struct cluster *cluster,
     T_INT_EQ(rd_kafka_flush(cluster->rk, 20000), 0);
 }
 
+void
+cluster_commit(struct cluster *cluster,
+               const char *group,
+               int32_t partition,
+               int64_t offset,
+               const char *metadata)
+{
+    char why[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    const char *brokers = rd_kafka_mock_cluster_bootstraps(cluster->mock);
+    T_INT_EQ(rd_kafka_conf_set(conf, "bootstrap.servers", brokers, why, sizeof why), 0);
+    T_INT_EQ(rd_kafka_conf_set(conf, "group.id", group, why, sizeof why), 0);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
+    T_TRUE_MSG(rk != NULL, "%s", why);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *elem = rd_kafka_topic_partition_list_add(list, T_TOPIC, partition);
+    elem->offset = offset;
+    elem->metadata = strdup(metadata);
+    elem->metadata_size = strlen(metadata);
+    T_INT_EQ(rd_kafka_commit(rk, list, 0), 0);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(rk);
+}
+
 /* ---- member ---- */
 
 static enum mr_rc
 on_assigned(void *context, struct mr_span *spans, int64_t *until, uint32_t count)
 {
-    (void)until;
     struct member *member = context;
     member->assigned++;
+    if (member->in_assigned) {
+        member->in_assigned(member);
+    }
+    if (member->stop) {
+        return MR_STOPPED;
+    }
     if (member->refusals > 0) {
         member->refusals--;
         return MR_STARROCKS;
     }
     for (uint32_t i = 0; i < count; i++) {
         T_INT_EQ(spans[i].end, -1);
+        T_INT_EQ(until[i], -1);
         const int64_t *starts = member->shared ? member->shared : member->starts;
         spans[i].end = starts[spans[i].partition];
+        until[i] = member->until[spans[i].partition];
         spans[i].totals.consumed = 1000 + spans[i].partition;
     }
     return MR_OK;
@@ -157,6 +188,7 @@ member_init(struct member *member, const struct cluster *cluster, const char *gr
     for (int i = 0; i < T_PARTITIONS; i++) {
         member->next[i] = -1;
         member->starts[i] = -1;
+        member->until[i] = -1;
     }
 }
 

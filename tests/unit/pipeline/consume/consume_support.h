@@ -29,6 +29,13 @@ void cluster_produce_one(struct cluster *cluster,
                          const void *value,
                          size_t value_len);
 
+/* An offset committed by somebody who is no member, while the group is empty. */
+void cluster_commit(struct cluster *cluster,
+                    const char *group,
+                    int32_t partition,
+                    int64_t offset,
+                    const char *metadata);
+
 /* A consumer and all that happened to it. */
 struct member {
     struct mr_config config;
@@ -40,6 +47,9 @@ struct member {
     int64_t first[T_PARTITIONS];  /* position at the last assignment */
     int64_t taken[T_PARTITIONS];  /* records, all assignments */
     int64_t starts[T_PARTITIONS]; /* what `assigned` answers; -1 leaves it to Kafka */
+    int64_t until[T_PARTITIONS];  /* likewise: ends of a replay, -1 none */
+    void (*in_assigned)(struct member *member); /* called within the event; may be NULL */
+    bool stop;       /* `assigned` answers MR_STOPPED */
     int assigned, positions, revoked, lost;
     int refusals;    /* so many calls of `assigned` are refused */
     int64_t *shared; /* what has been taken, by all members: written at revoke, read at assign */
