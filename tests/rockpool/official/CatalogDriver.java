@@ -11,14 +11,14 @@ import java.util.TreeMap;
 
 /**
  * Drives the catalog and the schema queries of flink-connector-starrocks, unmodified, with the Connector/J that it
- * bundles: MYSQL_PORT USER PASSWORD DATABASE TABLE. What the connector understood is printed.
+ * bundles: MYSQL_HOST:PORT USER PASSWORD DATABASE TABLE. What the connector understood is printed.
  */
 public final class CatalogDriver {
     private CatalogDriver() {
     }
 
     public static void main(String[] args) throws Exception {
-        String url = "jdbc:mysql://127.0.0.1:" + args[0];
+        String url = "jdbc:mysql://" + args[0];
         StarRocksCatalog catalog = new StarRocksCatalog(url, args[1], args[2]);
         catalog.open();
         catalog.createDatabase(args[3], true);

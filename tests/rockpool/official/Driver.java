@@ -6,7 +6,7 @@ import com.starrocks.data.load.stream.v2.StreamLoadManagerV2;
 
 /**
  * Drives starrocks-stream-load-sdk, unmodified, against the server that is named on the command line:
- * SCENARIO FE_HTTP_PORT MYSQL_PORT USER PASSWORD DATABASE TABLE ROW|FLUSH... ; what came of it is printed.
+ * SCENARIO FE_HOST:PORT MYSQL_HOST:PORT USER PASSWORD DATABASE TABLE ROW|FLUSH... ; what came of it is printed.
  */
 public final class Driver {
     private final String[] args;
@@ -81,8 +81,8 @@ public final class Driver {
         }
         StreamLoadTableProperties properties = table.build();
         return StreamLoadProperties.builder()
-                .loadUrls("http://127.0.0.1:" + args[1])
-                .jdbcUrl("jdbc:mysql://127.0.0.1:" + args[2])
+                .loadUrls("http://" + args[1])
+                .jdbcUrl("jdbc:mysql://" + args[2])
                 .username(args[3])
                 .password(args[4])
                 .version("4.0.4")

@@ -1,83 +1,24 @@
-"""The official client library, unmodified, against the stand-in."""
-
-import shutil
-import subprocess
+"""The official client library and the Flink connector's catalog, unmodified."""
 
 import pytest
-from rockpool_support import DATABASE, HOME
-
-OFFICIAL = HOME / "official"
-CACHE = HOME.parent.parent / ".cache" / "official"
-TIMEOUT = 60
+from rockpool_java import class_path, official_jars, run_java
+from rockpool_support import DATABASE
 
 
 @pytest.fixture(scope="module")
-def jars(shared):
-    """The jars of the official clients, fetched once by Maven."""
-    if shared is None:
-        pytest.skip(
-            "the official clients run against the stand-in: a real cluster is named by STARROCKS_FE"
-        )
-    if shutil.which("java") is None:
-        pytest.skip("no java on this machine")
-    CACHE.mkdir(parents=True, exist_ok=True)
-    if not list(CACHE.glob("flink-connector-starrocks-*.jar")):
-        if shutil.which("mvn") is None:
-            pytest.skip("no mvn on this machine and no jars in .cache/official")
-        command = ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={CACHE}"]
-        done = subprocess.run(command, cwd=OFFICIAL, capture_output=True, text=True, timeout=240)
-        if done.returncode:
-            pytest.skip(f"maven could not fetch the clients: {(done.stdout + done.stderr)[-300:]}")
-    return sorted(CACHE.glob("*.jar"))
-
-
-def class_path(program, jars):
-    """Compiles a driver if it has changed; the class path to run it with."""
-    source, classes = OFFICIAL / f"{program}.java", CACHE / "classes"
-    made = classes / f"{program}.class"
-    path = ":".join(map(str, jars))
-    if not made.exists() or made.stat().st_mtime < source.stat().st_mtime:
-        compiler = next(CACHE.glob("ecj-*.jar"))
-        command = [
-            "java",
-            "-jar",
-            str(compiler),
-            "-17",
-            "-nowarn",
-            "-cp",
-            path,
-            "-d",
-            str(classes),
-            str(source),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return f"{classes}:{path}"
-
-
-def run_java(path, program, *arguments):
-    command = [
-        "java",
-        "-Xmx128m",
-        "-XX:TieredStopAtLevel=1",
-        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-        "-cp",
-        path,
-        program,
-        *arguments,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
-    return done.stdout.splitlines(), done.stdout + done.stderr
+def jars():
+    return official_jars()
 
 
 @pytest.fixture
-def drive(jars, shared):
+def drive(jars, cluster):
     """drive(scenario, table, row, …): the SDK's manager on these rows."""
     path = class_path("Driver", [j for j in jars if not j.name.startswith("flink-")])
 
     def run(scenario, table, *rows):
-        ports = [str(shared.ports["fe"]), str(shared.ports["mysql"])]
-        return run_java(path, "Driver", scenario, *ports, "root", "", DATABASE, table, *rows)
+        servers = ["{}:{}".format(*cluster.fe), "{}:{}".format(*cluster.mysql_address)]
+        who = [cluster.user, cluster.password, DATABASE, table]
+        return run_java(path, "Driver", scenario, *servers, *who, *rows)
 
     return run
 
@@ -141,18 +82,19 @@ def test_the_sdk_reports_rejected_rows(cluster, drive, pair):
     assert cluster.rows(pair) == []
 
 
-def test_the_catalog_of_the_flink_connector_creates_and_reads_a_table(cluster, jars, shared):
+def test_the_catalog_of_the_flink_connector_creates_and_reads_a_table(cluster, jars):
     """flink-connector-starrocks with its Connector/J: CREATE DATABASE and TABLE, COLUMNS, current_version()."""
     wanted = ("flink-", "slf4j-")
     path = class_path("CatalogDriver", [j for j in jars if j.name.startswith(wanted)])
     name = cluster.fresh("flink")
-    lines, output = run_java(
-        path, "CatalogDriver", str(shared.ports["mysql"]), "root", "", DATABASE, name
-    )
+    server = "{}:{}".format(*cluster.mysql_address)
+    who = [cluster.user, cluster.password, DATABASE, name]
+    lines, output = run_java(path, "CatalogDriver", server, *who)
     assert "DATABASE true" in lines and "TYPE PRIMARY_KEY KEYS [id]" in lines, output
     assert (
         "COLUMN name varchar true 20 null" in lines and "COLUMN price decimal true 18 2" in lines
     ), output
-    assert any(line.startswith("VERSION 4.0") for line in lines), output
+    version = cluster.sql("SELECT current_version()")[0][0]
+    assert f"VERSION {version}" in lines, output
     assert "MAPPING {at=DATETIME, id=INT, name=VARCHAR, price=DECIMAL}" in lines, output
     assert [r[0] for r in cluster.sql(f"DESC {name}")] == ["id", "name", "price", "at"]
