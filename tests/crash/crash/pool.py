@@ -1,0 +1,88 @@
+"""The admin port of rockpool, and which of its faults a schedule may draw."""
+
+import json
+import random
+import urllib.request
+
+from harness.starrocks import Rockpool
+
+TIMEOUT_S = 10
+
+# What a multi-table transaction, the registry's one-shot loads and the questions meet. Of the rest of
+# rockpool's operations Millrace uses none (prepare, cancel).
+OPERATIONS = ("begin", "load", "commit", "rollback", "stream_load", "get_load_state")
+FORGETTING = ("label_forgotten", "labels_evicted")
+
+
+def _admin(server: Rockpool, method: str, path: str, body: object = None) -> object:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{server.ports['admin']}{path}", method=method,
+        data=None if body is None else json.dumps(body).encode())
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as reply:
+        return json.loads(reply.read())
+
+
+def arm(server: Rockpool, fault: dict) -> None:
+    _admin(server, "POST", "/faults", fault)
+
+
+def armed(server: Rockpool) -> list[dict]:
+    return _admin(server, "GET", "/faults")
+
+
+def disarm(server: Rockpool) -> None:
+    _admin(server, "DELETE", "/faults")
+
+
+def open_transactions(server: Rockpool) -> list[dict]:
+    return _admin(server, "GET", "/transactions")
+
+
+def draw_fault(draw: random.Random, database: str, forget: bool) -> dict:
+    """A fault of any kind at any operation that Millrace uses; forget: those too that allow a stop."""
+    kinds = [k for k in MAKERS if forget or k not in FORGETTING]
+    kind = draw.choice(kinds)
+    fault = {"fault": kind, "database": database, **MAKERS[kind](draw)}
+    if fault.get("operation") != "now":
+        fault.setdefault("count", draw.choice((1, 1, 2, 3)))
+        fault.setdefault("skip", draw.choice((0, 0, 1, 3)))
+    return fault
+
+
+def _edge(draw: random.Random) -> dict:
+    """An event: at once, or at an edge of an operation."""
+    if draw.random() < 0.3:
+        return {"operation": "now"}
+    return {"operation": draw.choice(OPERATIONS), "point": draw.choice(("before", "after"))}
+
+
+def _delay(draw: random.Random) -> dict:
+    return {"operation": draw.choice((*OPERATIONS, "sql")), "point": "before",
+            "seconds": draw.choice((0.3, 1.0, 3.0))}
+
+
+MAKERS = {
+    "drop_before": lambda d: {"operation": d.choice((*OPERATIONS, "sql"))},
+    "drop_after_body": lambda d: {"operation": d.choice(("load", "stream_load"))},
+    "drop_reply": lambda d: {"operation": d.choice(OPERATIONS)},
+    "delay": _delay,
+    "in_processing": lambda d: {"operation": d.choice(("load", "commit", "rollback")), "count": 3},
+    "lock_timeout": lambda d: {"operation": "commit"},
+    "running_limit": lambda d: {"operation": d.choice(("stream_load", "begin", "load"))},
+    "used_label_fails": lambda d: {"operation": d.choice(("stream_load", "begin"))},
+    "too_many_versions": lambda d: {"operation": d.choice(("stream_load", "commit"))},
+    "publish_timeout": lambda d: {"operation": d.choice(("stream_load", "commit")),
+                                  "seconds": d.choice((0.5, 2.0))},
+    "slow_publish": lambda d: {"operation": d.choice(("stream_load", "commit")),
+                               "seconds": d.choice((0.5, 2.0))},
+    "status_unknown": lambda d: {"operation": d.choice(("stream_load", "commit")),
+                                 "outcome": d.choice(("committed", "aborted", "open"))},
+    "open_multi_hidden": lambda d: {"operation": "get_load_state", "count": 10},
+    "state_unknown": lambda d: {"operation": "get_load_state"},
+    "backend_restart": lambda d: {**_edge(d), "seconds": d.choice((0.0, 1.0))},
+    "frontend_restart": lambda d: {**_edge(d), "seconds": d.choice((0.0, 1.0))},
+    "leader_change": _edge,
+    "prepared_expires": _edge,
+    "label_forgotten": _edge,
+    "labels_evicted": lambda d: {**_edge(d), "keep": d.choice((0, 3, 50))},
+}

@@ -1,0 +1,390 @@
+"""Plays one schedule: members, producer, faults; then drains, stops, and asks the oracle."""
+
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness import events
+from harness.broker import Broker
+from harness.starrocks import Rockpool
+from harness.wait import until
+
+from . import frames, oracle, pool, scenes
+from .kafka_proxy import KafkaProxy, Loop, Rule
+from .member import STOPPED, Member
+from .plan import SESSION_S, Plan, Step, database_of
+from .traffic import Traffic
+
+TICK_S = 0.02
+DRAIN_S = 90
+STOPPED_DRAIN_S = 30
+EXIT_S = 40
+AFTER_SCENE_S = 2.0
+ONE_SHOT = re.compile(r"-[az]\d+$")
+
+
+class Hung(AssertionError):
+    """Something that must end did not."""
+
+
+@dataclass
+class Slot:
+    """The servers that schedules play on, one schedule at a time."""
+
+    broker: Broker
+    starrocks: Rockpool
+    loop: Loop
+    delivery: dict  # the option `delivery`, where it must be said
+
+
+@dataclass
+class Result:
+    plan: Plan
+    problems: list[str] = field(default_factory=list)
+    lost: int = 0
+    doubled: int = 0
+    hung: bool = False
+    stopped: bool = False
+    seconds: float = 0.0
+    events: int = 0
+    timeline: list[str] = field(default_factory=list)
+    counts: Counter = field(default_factory=Counter)
+    logs: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        return not self.problems
+
+
+class Schedule:
+    def __init__(self, slot: Slot, plan: Plan, folder: Path, repeats_allowed: bool):
+        self.slot, self.plan, self.folder = slot, plan, folder
+        self.repeats_allowed = repeats_allowed
+        self.name = database_of(plan.seed)
+        self.result = Result(plan)
+        self.members: list[Member] = []
+        self.rules: list[tuple[str, Rule]] = []
+        self.background: list[threading.Thread] = []
+        self.pool_busy = threading.Lock()
+        self.began = time.monotonic()
+        self.draining = False
+        self.traffic: Traffic | None = None
+
+    # ---- what happened ----
+
+    def say(self, text: str) -> None:
+        self.result.timeline.append(f"{time.monotonic() - self.began:6.2f}  {text}")
+
+    def count(self, what: str, times: int = 1) -> None:
+        if times:
+            self.result.counts[what] += times
+
+    def fail(self, text: str) -> None:
+        self.say(f"PROBLEM {text}")
+        self.result.problems.append(text)
+
+    # ---- members ----
+
+    def config(self, broker_port: int) -> dict:
+        config = events.orders_config(f"127.0.0.1:{broker_port}", self.slot.starrocks.fe,
+                                      self.slot.starrocks.mysql, self.name, self.name)
+        config["source"]["kafka"] |= {
+            "session.timeout.ms": SESSION_S * 1000, "heartbeat.interval.ms": 1000,
+            "socket.timeout.ms": 4000, "reconnect.backoff.max.ms": 500}
+        config["rollups"] = oracle.ROLLUPS
+        config["memory"] = "64MiB"
+        config["threads"] = {"workers": 2}
+        return config | self.slot.delivery
+
+    def add_member(self) -> Member:
+        number = len(self.members)
+        proxy = KafkaProxy(self.slot.loop, self.slot.broker.port)
+        starts = self.plan.starts[number] if number < len(self.plan.starts) else []
+        member = Member(number, proxy, self.config(proxy.port), self.folder / f"member-{number}",
+                        starts)
+        self.members.append(member)
+        return member
+
+    def start(self, member: Member) -> None:
+        if self.draining:
+            member.starts.clear()
+        at = member.start()
+        self.say(f"member {member.number} starts, pid {member.run.process.pid}"
+                 + (f", MILLRACE_AT={at}" if at else ""))
+
+    def tick(self) -> None:
+        """Starts who is due, continues who has slept enough, and notices who ended."""
+        now = time.monotonic()
+        for member in self.members:
+            if member.run is None or not member.up:
+                self.notice_end(member)
+                if member.start_at is not None and now >= member.start_at and member.wanted:
+                    self.start(member)
+            elif member.frozen_until is None and member.state() == "T":
+                member.frozen_until = now + self.plan.restart_after[0] + 1.0
+                place = member.acted()[-1][0]
+                self.say(f"member {member.number} stopped at {place}")
+                self.count(f"stop at {place}")
+            elif member.frozen_until is not None and now >= member.frozen_until:
+                member.thaw()
+                self.say(f"member {member.number} goes on")
+        time.sleep(TICK_S)
+
+    def notice_end(self, member: Member) -> None:
+        if member.run is None:
+            return
+        code = member.run.process.poll()
+        at_point = [place for place, action in member.acted() if action == "kill"]
+        self.say(f"member {member.number} ended with {code}"
+                 + (f" at {at_point[-1]}" if at_point else ""))
+        expected = (code == -9 and (member.killed or at_point)) or (code == 0 and member.terminated)
+        if at_point and code == -9 and not member.killed:
+            self.count(f"kill at {at_point[-1]}")
+        if code == STOPPED:
+            self.result.stopped = True
+            self.count("stopped with a reason")
+            if not self.plan.may_stop:
+                self.fail(f"member {member.number} stopped without need: {last_error(member)}")
+        elif not expected:
+            self.fail(f"member {member.number} ended with {code}: {last_error(member)}")
+        elif member.wanted:
+            delay = self.plan.restart_after[len(member.millrace.runs) % 8]
+            member.start_at = time.monotonic() + (0 if self.draining else delay)
+        member.run = None
+
+    def wait_for(self, what: str, probe: Callable[[], object], timeout_s: float) -> object:
+        """As harness.wait.until, the members being looked after meanwhile."""
+        def look() -> object:
+            self.tick()
+            return probe()
+
+        return until(what, look, timeout_s=timeout_s, pause_s=0)
+
+    # ---- steps ----
+
+    def play(self, step: Step) -> None:
+        self.say(f"step {step}")
+        getattr(self, f"do_{step.kind}")(step)
+
+    def do_kill(self, step: Step) -> None:
+        member = self.members[step.member]
+        if member.up:
+            member.kill()
+            self.count("kill -9 at any time")
+
+    def do_freeze(self, step: Step) -> None:
+        member = self.members[step.member]
+        if member.up:
+            member.freeze(step.seconds)
+            self.count("SIGSTOP past the session" if step.seconds > SESSION_S else "SIGSTOP, short")
+
+    def do_term(self, step: Step) -> None:
+        member = self.members[step.member]
+        if member.up:
+            member.terminate()
+            self.count("SIGTERM, member leaves")
+
+    def do_join(self, step: Step) -> None:
+        if len(self.members) < 4:
+            self.start(self.add_member())
+            self.count("member joins")
+
+    def do_cut(self, step: Step) -> None:
+        self.count("all connections of a member to Kafka cut",
+                   1 if self.members[step.member].proxy.cut() else 0)
+
+    def do_wire(self, step: Step) -> None:
+        rule = Rule(**step.details)
+        name = f"{frames.NAMES[rule.api]} {rule.action}"
+        self.rules.append((name, self.members[step.member].proxy.arm(rule)))
+
+    def do_pool(self, step: Step) -> None:
+        self.in_background(lambda: pool.arm(self.slot.starrocks, step.details))
+
+    def do_pool_kill(self, step: Step) -> None:
+        def restart() -> None:
+            self.slot.starrocks.kill()
+            time.sleep(step.seconds)
+            self.slot.starrocks.start()
+
+        self.count("rockpool kill -9")
+        self.in_background(restart)
+
+    def do_broker_kill(self, step: Step) -> None:
+        self.restart_broker(self.slot.broker.kill, "broker kill -9", step.seconds)
+
+    def do_broker_stop(self, step: Step) -> None:
+        self.restart_broker(self.slot.broker.stop, "broker restart", step.seconds)
+
+    def restart_broker(self, end: Callable[[], None], name: str, seconds: float) -> None:
+        def restart() -> None:
+            end()
+            time.sleep(seconds)
+            self.slot.broker.start()
+
+        self.count(name)
+        self.in_background(restart)
+
+    def in_background(self, work: Callable[[], None]) -> None:
+        """Servers restart while the schedule goes on, one at a time."""
+        def run() -> None:
+            try:
+                with self.pool_busy:
+                    work()
+            except Exception as error:  # noqa: BLE001 - told as the schedule's problem
+                self.fail(f"harness: {type(error).__name__}: {error}")
+
+        thread = threading.Thread(target=run, daemon=True)
+        self.background.append(thread)
+        thread.start()
+
+    # ---- the course ----
+
+    def run(self) -> Result:
+        try:
+            self.set_up()
+            self.play_chaos()
+            self.calm_down()
+            self.drain()
+            self.stop_all()
+            self.judge()
+        except Hung as error:
+            self.result.hung = True
+            self.fail(f"hung: {error}")
+        except AssertionError as error:
+            self.fail(f"{error}")
+        finally:
+            self.clean_up()
+        self.result.seconds = time.monotonic() - self.began
+        return self.result
+
+    def set_up(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        pool.disarm(self.slot.starrocks)
+        self.slot.broker.create_topic(self.name, self.plan.partitions)
+        self.slot.starrocks.sql(f"CREATE DATABASE {self.name}")
+        for _ in range(self.plan.members):
+            self.add_member()
+        self.members[0].millrace.apply_ddl()
+        self.traffic = Traffic(self.slot.broker.address, self.name, self.plan.partitions,
+                               self.plan.seed, self.plan.rate)
+        self.began = time.monotonic()
+        self.traffic.start()
+        for member in self.members:
+            self.start(member)
+
+    def play_chaos(self) -> None:
+        steps = list(self.plan.steps)
+        began, lasts = self.began, self.plan.chaos_s
+        if self.plan.kind in scenes.SCENES:
+            scenes.SCENES[self.plan.kind](self)
+            began, lasts = time.monotonic(), AFTER_SCENE_S
+        while steps or time.monotonic() - began < lasts:
+            while steps and steps[0].at <= time.monotonic() - began:
+                self.play(steps.pop(0))
+            self.tick()
+
+    def calm_down(self) -> None:
+        """Ends the producer and every fault; what never bit is not counted."""
+        for thread in self.background:
+            thread.join(100)
+            if thread.is_alive():
+                raise Hung("a server does not come back")
+        self.draining = True
+        self.traffic.finish()
+        self.result.events = len(self.traffic.acknowledged)
+        for fault in pool.armed(self.slot.starrocks):
+            self.count(f"rockpool {fault['fault']}", fault["hits"])
+        pool.disarm(self.slot.starrocks)
+        for name, rule in self.rules:
+            self.count(f"Kafka {name}", rule.hits)
+        for member in self.members:
+            member.proxy.clear()
+            member.thaw()
+            if member.start_at is not None:
+                member.start_at = time.monotonic()
+        self.say(f"calm: {self.result.events} events, ends {self.traffic.ends()}")
+
+    def ledger_ends(self) -> dict[int, int]:
+        return oracle.ledger_ends(self.slot.starrocks, self.name, self.name)
+
+    def drain(self) -> None:
+        wanted = self.traffic.ends()
+        began = time.monotonic()
+        next_look = 0.0
+        ends: dict[int, int] = {}
+        while ends != wanted:
+            self.tick()
+            if self.result.problems:
+                break
+            if not any(m.up or (m.wanted and m.start_at is not None) for m in self.members):
+                if self.result.stopped:
+                    self.say("all stopped")
+                    return
+                self.start(self.add_member())
+            waited = time.monotonic() - began
+            if waited > (STOPPED_DRAIN_S if self.result.stopped else DRAIN_S):
+                if self.result.stopped:
+                    return
+                raise Hung(f"not drained after {DRAIN_S} s: ledger ends {ends}, log ends {wanted}")
+            if time.monotonic() >= next_look:
+                ends = self.ledger_ends()
+                next_look = time.monotonic() + 0.2
+        self.say(f"drained, {time.monotonic() - began:.1f} s after the calm")
+
+    def stop_all(self) -> None:
+        for member in self.members:
+            member.wanted = False
+            member.terminate()
+        deadline = time.monotonic() + EXIT_S
+        while any(m.up for m in self.members):
+            self.tick()
+            if time.monotonic() > deadline:
+                left = [m.number for m in self.members if m.up]
+                raise Hung(f"members {left} did not end {EXIT_S} s after SIGTERM")
+        for member in self.members:
+            self.notice_end(member)
+
+    def judge(self) -> None:
+        truth = oracle.Truth(self.traffic.acknowledged, self.traffic.bad)
+        if self.result.stopped:
+            truth = truth.up_to(self.ledger_ends())
+        findings = oracle.judge(self.slot.starrocks, self.name, self.name, truth,
+                                self.open_transactions(), self.folder)
+        self.result.lost, self.result.doubled = len(findings.lost), len(findings.doubled)
+        problems = (findings.problems_of_repeats_allowed() if self.repeats_allowed
+                    else findings.problems())
+        for problem in problems:
+            self.fail(problem)
+        if not problems and not self.repeats_allowed and not self.result.stopped:
+            verified = self.members[0].millrace.verify()
+            if verified.returncode != 0:
+                self.fail(f"verify: {verified.stdout[-1500:]}{verified.stderr[-500:]}")
+
+    def open_transactions(self) -> list[dict]:
+        """A one-shot load that the server itself left open has no handle to close it by: it runs out."""
+        found = pool.open_transactions(self.slot.starrocks)
+        if self.result.counts["rockpool status_unknown"]:
+            found = [t for t in found if not ONE_SHOT.search(t["label"])]
+        return found
+
+    def clean_up(self) -> None:
+        for member in self.members:
+            for problem in member.proxy.failures:
+                self.fail(f"harness: proxy {member.number}: {problem}")
+            for run in member.millrace.runs:
+                self.result.logs[f"member {member.number}, {run.log_path.name}"] = run.log
+            member.close()
+        if self.traffic is not None and self.result.problems:
+            self.traffic.abandon()
+        for thread in self.background:
+            thread.join(100)
+
+
+def last_error(member: Member) -> str:
+    lines = [line for line in member.run.log.splitlines() if "error" in line.lower()]
+    return (lines or member.run.log.splitlines() or ["(no log)"])[-1][-300:]

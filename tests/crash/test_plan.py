@@ -1,0 +1,76 @@
+"""A schedule follows from its seed; what must occur is in it."""
+
+import random
+
+from crash import frames, pool
+from crash.__main__ import parse
+from crash.plan import FORCED, PERIOD, POINTS, UNIT_POINTS, draw_plan
+from crash.scenes import SCENES
+from crash.traffic import event_bytes, is_bad
+
+import pytest
+
+
+def plans(count: int = 400) -> list:
+    return [draw_plan(f"9.{i}") for i in range(count)]
+
+
+def test_the_same_seed_gives_the_same_schedule_and_another_one_another() -> None:
+    assert [p.lines() for p in plans(50)] == [p.lines() for p in plans(50)]
+    assert draw_plan("9.0").lines() != draw_plan("10.0").lines()
+
+
+def test_any_ten_in_a_row_hold_the_three_forced_kinds() -> None:
+    kinds = [p.kind for p in plans(40)]
+    for first in range(30):
+        assert set(FORCED.values()) <= set(kinds[first:first + PERIOD])
+    assert set(SCENES) == set(FORCED.values())
+
+
+def test_every_kind_of_step_every_point_and_every_fault_is_drawn() -> None:
+    many = plans(4000)
+    steps = [step for plan in many for step in plan.steps]
+    starts = [at for plan in many for ats in plan.starts for at in ats if at]
+    assert {s.kind for s in steps} == {"kill", "freeze", "term", "join", "cut", "broker_kill",
+                                       "broker_stop", "pool_kill", "pool", "wire"}
+    assert {at.split(":")[1] for at in starts} == set(POINTS)
+    assert {at.split(":")[0] for at in starts} == {"kill", "stop"}
+    assert {s.details["fault"] for s in steps if s.kind == "pool"} == set(pool.MAKERS)
+    assert {s.details["api"] for s in steps if s.kind == "wire"} <= set(frames.NAMES)
+
+
+def test_labels_are_forgotten_only_where_a_stop_is_allowed() -> None:
+    for plan in plans(2000):
+        faults = {s.details["fault"] for s in plan.steps if s.kind == "pool"}
+        assert plan.may_stop or not faults & set(pool.FORGETTING)
+
+
+def test_every_drawn_fault_is_one_that_the_server_knows(starrocks) -> None:
+    draw = random.Random(5)
+    for _ in range(300):
+        fault = pool.draw_fault(draw, "none", forget=True)
+        if fault["operation"] != "now":
+            pool.arm(starrocks, fault)
+    assert {f["fault"] for f in pool.armed(starrocks)} == set(pool.MAKERS)
+    pool.disarm(starrocks)
+    assert pool.armed(starrocks) == []
+
+
+def test_points_can_be_chosen() -> None:
+    drawn = {at.split(":")[1] for i in range(300)
+             for ats in draw_plan(f"1.{i}", UNIT_POINTS).starts for at in ats if at}
+    assert drawn == set(UNIT_POINTS)
+
+
+def test_an_event_follows_from_seed_and_number() -> None:
+    assert event_bytes("1.2", 5) == event_bytes("1.2", 5) != event_bytes("1.3", 5)
+    assert is_bad(7) and not is_bad(8)
+    with pytest.raises(ValueError):
+        __import__("json").loads(event_bytes("1.2", 7))
+
+
+@pytest.mark.parametrize("arguments", [["--only", "7"], ["--only", "a.1"], ["--schedules", "0"],
+                                       ["--expect", "luck"]])
+def test_a_command_line_that_means_nothing_is_refused(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(arguments)
