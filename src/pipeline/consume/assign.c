@@ -22,12 +22,14 @@
 #define RETRY_MOST_MS  5000
 #define SETTLE_MS      5000
 
-static void
-drop_slots(struct mr_consumer *consumer)
+void
+mri_consume_drop_slots(struct mr_consumer *consumer)
 {
     free(consumer->slots);
     consumer->slots = NULL;
     consumer->slot_count = 0;
+    consumer->replay = MRI_REPLAY_NONE;
+    consumer->replay_left = 0;
     consumer->last_topic = NULL;
     consumer->last_slot = NULL;
     consumer->held.set = false;
@@ -169,15 +171,20 @@ new_spans(const struct mr_consumer *consumer, const rd_kafka_topic_partition_lis
     return spans;
 }
 
+/* until[i] as the app gave it; an end that the start has reached is none. */
 static enum mr_rc
-add_slots(struct mr_consumer *consumer, const struct mr_span *spans, uint32_t count)
+add_slots(struct mr_consumer *consumer,
+          const struct mr_span *spans,
+          const int64_t *until,
+          uint32_t count)
 {
     struct mri_slot *slots = calloc(count + 1, sizeof *slots);
     if (!slots) {
         return MR_MEMORY;
     }
     for (uint32_t i = 0; i < count; i++) {
-        slots[i] = (struct mri_slot){spans[i].topic, spans[i].partition, spans[i].end};
+        int64_t end = until[i] > spans[i].end ? until[i] : -1;
+        slots[i] = (struct mri_slot){spans[i].topic, spans[i].partition, spans[i].end, end};
     }
     if (count > 1) {
         qsort(slots, count, sizeof *slots, compare_slots);
@@ -186,6 +193,7 @@ add_slots(struct mr_consumer *consumer, const struct mr_span *spans, uint32_t co
     consumer->slots = slots;
     consumer->slot_count = count;
     consumer->generation++;
+    mri_replay_begin(consumer);
     mri_consume_publish(consumer, true);
     return MR_OK;
 }
@@ -215,24 +223,35 @@ log_refusal(const char *what, const char *reason)
            MR_STR("reason", reason));
 }
 
+/* What the app says; sticky when it stops. */
+static enum mr_rc
+ask_app(struct mr_consumer *consumer, struct mr_span *spans, int64_t *until, uint32_t count)
+{
+    if (!consumer->events.assigned) {
+        return MR_OK;
+    }
+    enum mr_rc rc = consumer->events.assigned(consumer->events.context, spans, until, count);
+    if (rc == MR_STOPPED) {
+        consumer->stop.rc = mr_error_set(&consumer->stop.error,
+                                         MR_STOPPED,
+                                         "the start of the assigned partitions was refused: "
+                                         "going on could lose or double rows");
+    }
+    if (rc != MR_OK) {
+        log_refusal("ledger", mr_rc_text(rc));
+    }
+    return rc;
+}
+
 /* The app's starts, then Kafka's. */
 static enum mr_rc
 find_starts(struct mr_consumer *consumer,
             rd_kafka_topic_partition_list_t *list,
-            struct mr_span *spans)
+            struct mr_span *spans,
+            int64_t *until)
 {
-    uint32_t count = (uint32_t)list->cnt;
-    int64_t *until = malloc((count + 1) * sizeof *until);
-    for (uint32_t i = 0; until && i < count; i++) {
-        until[i] = -1;
-    }
-    enum mr_rc rc = until ? MR_OK : MR_MEMORY;
-    if (rc == MR_OK && consumer->events.assigned) {
-        rc = consumer->events.assigned(consumer->events.context, spans, until, count);
-    }
-    free(until);
+    enum mr_rc rc = ask_app(consumer, spans, until, (uint32_t)list->cnt);
     if (rc != MR_OK) {
-        log_refusal("ledger", mr_rc_text(rc));
         return rc;
     }
     for (int i = 0; i < list->cnt; i++) {
@@ -257,20 +276,36 @@ find_starts(struct mr_consumer *consumer,
 static enum mr_rc
 take_over(struct mr_consumer *consumer,
           rd_kafka_topic_partition_list_t *list,
-          struct mr_span *spans)
+          struct mr_span *spans,
+          int64_t *until)
 {
     uint32_t count = (uint32_t)list->cnt;
-    enum mr_rc rc = find_starts(consumer, list, spans);
+    enum mr_rc rc = find_starts(consumer, list, spans, until);
     if (rc == MR_OK) {
-        rc = add_slots(consumer, spans, count);
+        rc = add_slots(consumer, spans, until, count);
     }
     if (rc == MR_OK && consumer->events.positions) {
         rc = consumer->events.positions(consumer->events.context, spans, count);
         if (rc != MR_OK) {
             log_refusal("ledger", mr_rc_text(rc));
-            drop_slots(consumer);
+            mri_consume_drop_slots(consumer);
         }
     }
+    return rc;
+}
+
+/* As take_over, with the memory for it. */
+static enum mr_rc
+take_over_list(struct mr_consumer *consumer, rd_kafka_topic_partition_list_t *list)
+{
+    struct mr_span *spans = new_spans(consumer, list);
+    int64_t *until = calloc((size_t)list->cnt + 1, sizeof *until);
+    for (int i = 0; until && i < list->cnt; i++) {
+        until[i] = -1;
+    }
+    enum mr_rc rc = spans && until ? take_over(consumer, list, spans, until) : MR_MEMORY;
+    free(until);
+    free(spans);
     return rc;
 }
 
@@ -288,28 +323,39 @@ log_assignment(const rd_kafka_topic_partition_list_t *list)
     }
 }
 
-static void
-assign_list(struct mr_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
+void
+mri_consume_assign(struct mr_consumer *consumer, const struct mri_slot *slots)
 {
+    uint32_t count = slots ? consumer->slot_count : 0;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (uint32_t i = 0; i < count; i++) {
+        const char *topic = mri_consume_topic_name(consumer, slots[i].topic);
+        if (consumer->replay == MRI_REPLAY_NONE || slots[i].until >= 0) {
+            rd_kafka_topic_partition_list_add(list, topic, slots[i].partition)->offset =
+                slots[i].position;
+        }
+    }
+    route_messages(consumer, list);
     rd_kafka_resp_err_t code = rd_kafka_assign(consumer->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
     if (code) {
         mri_problem_note(&consumer->problem, MRI_PROBLEM_GROUP, code, rd_kafka_err2str(code));
     }
 }
 
-/* Takes the pending list over. False: to be tried again. */
+/* Takes the pending list over. False: to be tried again. The group waits for the assignment of its
+ * own event, whatever happened meanwhile; a local one after a loss would only hide it. */
 static bool
-try_pending(struct mr_consumer *consumer)
+try_pending(struct mr_consumer *consumer, bool local)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(consumer->pending);
-    struct mr_span *spans = new_spans(consumer, list);
-    enum mr_rc rc = spans ? take_over(consumer, list, spans) : MR_MEMORY;
-    free(spans);
-    if (rc == MR_OK) {
-        route_messages(consumer, list);
-        assign_list(consumer, list);
+    enum mr_rc rc = take_over_list(consumer, list);
+    if (rc == MR_OK && !(local && rd_kafka_assignment_lost(consumer->rk))) {
+        mri_consume_assign(consumer, consumer->slots);
         log_assignment(list);
         mri_problem_end(&consumer->problem, MRI_PROBLEM_GROUP);
+    }
+    if (rc == MR_OK) {
         drop_pending(consumer);
     }
     rd_kafka_topic_partition_list_destroy(list);
@@ -328,10 +374,15 @@ set_retry(struct mr_consumer *consumer)
 void
 mri_consume_retry(struct mr_consumer *consumer)
 {
-    if (consumer->pending && mr_clock_monotonic_ms() >= consumer->pending_at_ms &&
-        !try_pending(consumer)) {
+    if (!consumer->pending || mr_clock_monotonic_ms() < consumer->pending_at_ms ||
+        consumer->stop.rc != MR_OK || rd_kafka_assignment_lost(consumer->rk)) {
+        return;
+    }
+    consumer->in_event = true;
+    if (!try_pending(consumer, true)) {
         set_retry(consumer);
     }
+    consumer->in_event = false;
 }
 
 static void
@@ -342,13 +393,11 @@ on_assign(struct mr_consumer *consumer, const rd_kafka_topic_partition_list_t *l
     consumer->standby = list->cnt == 0;
     drop_pending(consumer);
     consumer->pending = rd_kafka_topic_partition_list_copy(list);
-    if (list->cnt > 0 && try_pending(consumer)) {
+    if (list->cnt > 0 && consumer->stop.rc == MR_OK && try_pending(consumer, false)) {
         return;
     }
     /* The group must not wait for us: with nothing assigned, we are its member all the same. */
-    rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
-    assign_list(consumer, none);
-    rd_kafka_topic_partition_list_destroy(none);
+    mri_consume_assign(consumer, NULL);
     if (list->cnt == 0) {
         drop_pending(consumer);
         mr_log(MR_LOG_INFO, "consume", "no partition is left for this member, standing by");
@@ -373,7 +422,7 @@ on_revoke(struct mr_consumer *consumer)
         }
     }
     drop_pending(consumer);
-    drop_slots(consumer);
+    mri_consume_drop_slots(consumer);
     consumer->epoch++;
     /* Unassigning under an outstanding commit stops the heartbeats: first its answer. */
     (void)mri_consume_settle(consumer, SETTLE_MS);
@@ -388,9 +437,11 @@ mri_consume_rebalance(struct mr_consumer *consumer,
                       rd_kafka_resp_err_t code,
                       const rd_kafka_topic_partition_list_t *list)
 {
+    consumer->in_event = true;
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         on_assign(consumer, list);
     } else {
         on_revoke(consumer); /* also for codes that this version does not know */
     }
+    consumer->in_event = false;
 }

@@ -153,7 +153,8 @@ void
 mri_consume_serve(struct mr_consumer *consumer, int64_t timeout_ms)
 {
     rd_kafka_event_t *event;
-    int64_t wait_ms = timeout_ms;
+    bool due = consumer->pending && mr_clock_monotonic_ms() >= consumer->pending_at_ms;
+    int64_t wait_ms = due ? 0 : timeout_ms;
     while ((event = rd_kafka_queue_poll(consumer->control, (int)wait_ms)) != NULL) {
         serve_event(consumer, event);
         wait_ms = 0;

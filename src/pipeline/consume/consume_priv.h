@@ -14,6 +14,7 @@ struct mri_slot {
     uint16_t topic;
     int32_t partition;
     int64_t position; /* next offset to be taken */
+    int64_t until;    /* end of a replay that has not got there; -1: none */
 };
 
 /* ---- probe.c: a thread that looks at the brokers ---- */
@@ -87,6 +88,13 @@ struct mri_stop {
     struct mr_error error;
 };
 
+/* See replay.c. */
+enum mri_replay {
+    MRI_REPLAY_NONE,
+    MRI_REPLAY_READING, /* only partitions with an end are read, up to it */
+    MRI_REPLAY_ENDED    /* all of it was handed out; the next fill reads on with everything */
+};
+
 struct mr_consumer {
     const struct mr_config *config;
     struct mr_consumer_events events;
@@ -98,6 +106,8 @@ struct mr_consumer {
 
     struct mri_slot *slots;
     uint32_t slot_count;
+    enum mri_replay replay;
+    uint32_t replay_left; /* partitions short of their end */
     uint64_t generation; /* counts assignments, also local ones */
     int64_t rebalances;
     bool standby;                             /* a member to whom the group gave nothing */
@@ -114,6 +124,7 @@ struct mr_consumer {
     uint64_t epoch;      /* counts assignments and their ends, for mr_standing */
     bool metadata_short; /* the broker takes less metadata than ours */
     bool subscribed;
+    bool in_event; /* an assignment or revocation is being served */
     struct mri_problem problem;
     struct mri_stop stop;
 };
@@ -148,6 +159,30 @@ void mri_consume_rebalance(struct mr_consumer *consumer,
 
 /* Tries an assignment again whose start could not be found. */
 void mri_consume_retry(struct mr_consumer *consumer);
+
+/* Forgets positions, and what was fetched or is due of a replay. */
+void mri_consume_drop_slots(struct mr_consumer *consumer);
+
+/* Replaces what is assigned in the client, and nothing else: all slots at their positions, while a
+ * replay is read those that have an end; NULL: nothing. */
+void mri_consume_assign(struct mr_consumer *consumer, const struct mri_slot *slots);
+
+/* ---- replay.c ---- */
+
+/* After an assignment: is there anything to be replayed? */
+void mri_replay_begin(struct mr_consumer *consumer);
+
+/* False: the message is not to be handed out now. */
+bool mri_replay_wants(struct mr_consumer *consumer, struct mri_slot *slot, int64_t offset);
+
+/* Nothing of this partition is left below `offset`. */
+void mri_replay_reached(struct mr_consumer *consumer, struct mri_slot *slot, int64_t offset);
+
+/* True when the last record has been handed out. */
+bool mri_replay_is_over(const struct mr_consumer *consumer);
+
+/* After a replay: everything is read on. */
+void mri_replay_go_on(struct mr_consumer *consumer);
 
 /* ---- commit.c ---- */
 

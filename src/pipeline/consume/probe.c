@@ -433,8 +433,12 @@ mri_probe_update(struct mri_probe *probe,
         probe->given_generation = generation;
         pthread_cond_signal(&probe->changed);
     }
-    if (probe->given_count > 0) {
-        memcpy(probe->given, slots, probe->given_count * sizeof *slots);
+    for (uint32_t i = 0; i < probe->given_count; i++) {
+        probe->given[i] = slots[i];
+        /* What is to be read again was there: a log that ends before it was cut. */
+        if (slots[i].until > slots[i].position) {
+            probe->given[i].position = slots[i].until;
+        }
     }
     pthread_mutex_unlock(&probe->lock);
 }

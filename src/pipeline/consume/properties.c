@@ -38,6 +38,7 @@ static const struct fixed {
     {"isolation.level", "read_committed", "aborted transactions would be counted"},
     {"offset.store.method", "broker", "the group's offsets must be in Kafka"},
     {"allow.auto.create.topics", "false", "a deleted topic would come back empty and unnoticed"},
+    {"enable.partition.eof", "true", "the end of a log can be the end of what is read again"},
     {"log.queue", "false", "the client's log lines would be collected and never read"},
     {"group.protocol", NULL, "the cut at a rebalance needs the classic protocol"},
     {"group.remote.assignor", NULL, "the cut at a rebalance needs range or roundrobin"},

@@ -96,20 +96,27 @@ on_partition_error(struct mr_consumer *consumer,
                    const rd_kafka_message_t *message,
                    const struct mri_slot *slot)
 {
-    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        return;
-    }
     if (message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE ||
         message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
         consumer->stop.rc = MR_STOPPED;
         consumer->stop.code = message->err;
         consumer->stop.at = *slot;
-        rd_kafka_yield(consumer->rk);
         return;
     }
     /* A topic that is gone is confirmed by the probe: a starting broker may deny one it has. */
     mri_problem_note(
         &consumer->problem, MRI_PROBLEM_PARTITION, message->err, rd_kafka_message_errstr(message));
+}
+
+static void
+take_message(struct mr_consumer *consumer, const rd_kafka_message_t *message, struct mri_slot *slot)
+{
+    struct mr_record record = record_of(message, slot);
+    if (!add_record(consumer, &record)) {
+        hold(consumer, &record);
+    }
+    slot->position = message->offset + 1;
+    mri_replay_reached(consumer, slot, slot->position);
 }
 
 static void
@@ -120,16 +127,14 @@ on_message(rd_kafka_message_t *message, void *opaque)
     if (!slot) {
         return; /* of a partition that is not ours any more */
     }
-    if (message->err) {
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        mri_replay_reached(consumer, slot, message->offset);
+    } else if (message->err) {
         on_partition_error(consumer, message, slot);
-        return;
+    } else if (mri_replay_wants(consumer, slot, message->offset)) {
+        take_message(consumer, message, slot);
     }
-    struct mr_record record = record_of(message, slot);
-    if (!add_record(consumer, &record)) {
-        hold(consumer, &record);
-    }
-    slot->position = message->offset + 1;
-    if (is_full(consumer) || consumer->stop.rc != MR_OK) {
+    if (is_full(consumer) || consumer->stop.rc != MR_OK || mri_replay_is_over(consumer)) {
         rd_kafka_yield(consumer->rk); /* the rest stays in the queue, in order */
     }
 }
@@ -203,7 +208,8 @@ take(struct mr_consumer *consumer, int64_t timeout_ms)
     uint32_t before = batch->count;
     add_held(consumer);
     bool began = batch->count > 0;
-    while (!is_full(consumer) && left >= 0 && consumer->stop.rc == MR_OK) {
+    while (!is_full(consumer) && left >= 0 && consumer->stop.rc == MR_OK &&
+           !mri_replay_is_over(consumer)) {
         (void)rd_kafka_consume_callback_queue(consumer->data, (int)left, on_message, consumer);
         int64_t now = mr_clock_monotonic_ms();
         if (!began && batch->count > 0) {
@@ -212,6 +218,9 @@ take(struct mr_consumer *consumer, int64_t timeout_ms)
         }
         left = deadline - now;
         left = left == 0 ? -1 : left;
+    }
+    if (mri_replay_is_over(consumer)) {
+        consumer->replay = MRI_REPLAY_ENDED;
     }
     mri_probe_hurry(consumer->probe, batch->count - before);
     if (batch->count > before) {
@@ -228,6 +237,7 @@ mr_consumer_fill(struct mr_consumer *consumer,
 {
     consumer->batch = batch;
     mri_consume_serve(consumer, batch && consumer->slot_count > 0 ? 0 : timeout_ms);
+    mri_replay_go_on(consumer);
     if (batch && consumer->slot_count > 0 && consumer->stop.rc == MR_OK) {
         take(consumer, timeout_ms);
     }
