@@ -193,6 +193,11 @@ bool mri_consume_settle(struct mr_consumer *consumer, int64_t timeout_ms);
 /* What an error of a request means for the step that sent it. */
 enum mr_answer mri_consume_answer_of(rd_kafka_resp_err_t code);
 
+/* ---- limits.c ---- */
+
+/* Asks this broker, bounded, and keeps what it says. */
+void mri_consume_ask_limits(struct mr_consumer *consumer, int32_t broker);
+
 /* ---- standing.c ---- */
 
 /* An end of a log, asked at its leader: RD_KAFKA_OFFSET_BEGINNING or _END. Not the call for both

@@ -23,9 +23,12 @@ mri_consume_topic_name(const struct mr_consumer *consumer, uint16_t topic)
     return consumer->config->kafka.topics.items[topic];
 }
 
-/* Outcome of one question about one topic: transport errors in *ret_code. */
+/* Outcome of one question about one topic: transport errors in *ret_code. An answer names a broker. */
 static rd_kafka_resp_err_t
-ask(struct mr_consumer *consumer, const char *name, rd_kafka_resp_err_t *ret_code)
+ask(struct mr_consumer *consumer,
+    const char *name,
+    rd_kafka_resp_err_t *ret_code,
+    int32_t *ret_broker)
 {
     const struct rd_kafka_metadata *metadata = NULL;
     rd_kafka_resp_err_t verdict = RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -38,6 +41,7 @@ ask(struct mr_consumer *consumer, const char *name, rd_kafka_resp_err_t *ret_cod
     if (*ret_code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         verdict = metadata->topic_cnt == 1 ? metadata->topics[0].err
                                            : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+        *ret_broker = metadata->broker_cnt > 0 ? metadata->brokers[0].id : -1;
         rd_kafka_metadata_destroy(metadata);
     }
     rd_kafka_topic_destroy(topic);
@@ -87,8 +91,9 @@ mr_consumer_topics(struct mr_consumer *consumer, int64_t timeout_ms, struct mr_e
     const struct mr_strings *topics = &consumer->config->kafka.topics;
     int64_t deadline = mr_clock_monotonic_ms() + timeout_ms;
     char missing[400] = "";
+    int32_t broker = -1;
     for (uint32_t i = 0; i < topics->count;) {
-        rd_kafka_resp_err_t code, verdict = ask(consumer, topics->items[i], &code);
+        rd_kafka_resp_err_t code, verdict = ask(consumer, topics->items[i], &code, &broker);
         if (!code && (!verdict || is_final(verdict))) {
             size_t used = strlen(missing);
             if (verdict) {
@@ -106,5 +111,11 @@ mr_consumer_topics(struct mr_consumer *consumer, int64_t timeout_ms, struct mr_e
             mri_consume_serve(consumer, 50);
         }
     }
-    return missing[0] ? fail_missing(missing, reterr_error) : MR_OK;
+    if (missing[0]) {
+        return fail_missing(missing, reterr_error);
+    }
+    if (broker >= 0) {
+        mri_consume_ask_limits(consumer, broker);
+    }
+    return MR_OK;
 }
