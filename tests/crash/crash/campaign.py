@@ -1,6 +1,7 @@
 """Plays many schedules, side by side on servers of their own, and adds up."""
 
 import queue
+import shutil
 import subprocess
 import threading
 import time
@@ -16,6 +17,7 @@ from .plan import FORCED, PERIOD, POINTS, Plan, draw_plan
 from .schedule import Result, Schedule, Slot
 
 LOG_TAIL = 2500
+SERVERS_LAST = 40
 
 
 class Campaign:
@@ -41,20 +43,30 @@ class Campaign:
         return self._summary()
 
     def _slot(self, number: int) -> None:
-        folder = self.folder / f"slot-{number}"
+        try:
+            turn = 0
+            while not self.seeds.empty():
+                self._turn(self.folder / f"slot-{number}-{turn}")
+                turn += 1
+        except Exception as error:  # noqa: BLE001 - told in the summary, which then fails
+            self.broken.append(f"slot {number}: {type(error).__name__}: {error}")
+
+    def _turn(self, folder: Path) -> None:
+        """Some schedules on fresh servers, so that what piles up stays bounded."""
         broker, starrocks, loop = Broker(folder / "kafka"), Rockpool(folder / "rockpool"), Loop()
         try:
             broker.start()
             starrocks.start()
             slot = Slot(broker, starrocks, loop, self._delivery())
-            while self._next(slot):
-                pass
-        except Exception as error:  # noqa: BLE001 - told in the summary, which then fails
-            self.broken.append(f"slot {number}: {type(error).__name__}: {error}")
+            for _ in range(SERVERS_LAST):
+                if not self._next(slot):
+                    break
         finally:
             starrocks.kill()
             broker.kill()
             loop.close()
+            if not self.keep:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _next(self, slot: Slot) -> bool:
         try:
@@ -63,6 +75,8 @@ class Campaign:
             return False
         plan = draw_plan(seed, self.points)
         result = Schedule(slot, plan, self.folder / seed, self.repeats_allowed).run()
+        if not self.keep:
+            shutil.rmtree(self.folder / seed, ignore_errors=True)
         with self.printing:
             self.results.append(result)
             self._progress(result)

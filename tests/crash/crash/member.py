@@ -52,7 +52,8 @@ class Member:
             self.run.signal(signal.SIGKILL)
 
     def terminate(self) -> None:
-        if self.up:
+        """Once: a second SIGTERM would abort."""
+        if self.up and not self.terminated:
             self.terminated = True
             self.thaw()
             self.run.signal(signal.SIGTERM)

@@ -75,16 +75,18 @@ def draw_plan(seed: str, points: tuple[str, ...] = POINTS) -> Plan:
     plan = Plan(
         seed=seed, kind=kind, variant=_variant(draw, kind),
         partitions=draw.choice((2, 3, 4)) if kind != "F15" else 4,
-        members={"F15": draw.choice((1, 2)), "F24": 1}.get(kind, draw.choice((1, 2, 2, 3))),
-        rate=draw.choice((50, 150, 400)), chaos_s=draw.uniform(5, 9), starts=[],
+        # Where a certain member must hold partitions there are no more members than those.
+        members={"F15": draw.choice((1, 2)), "F24": 1, "F25": draw.choice((1, 2))}.get(
+            kind, draw.choice((1, 2, 2, 3))),
+        rate=draw.choice((40, 120, 300)), chaos_s=draw.uniform(5, 10), starts=[],
         restart_after=[draw.choice((0.0, 0.0, 0.5, 2.0, SESSION_S + 1.0)) for _ in range(8)],
         steps=[], pick=draw.choice((0, 0, 1, 2, 3, 5)), forgets=forgets)
     plan.starts = [_starts(draw, points, kind) for _ in range(plan.members)]
     if kind == "mixed":
-        count = draw.choice((1, 2, 3, 3, 4, 5))
+        count = draw.choice((2, 3, 4, 4, 5, 6))
         plan.steps = [_step(draw, plan) for _ in range(count)]
     else:
-        plan.steps = [_pool_step(draw, plan) for _ in range(draw.choice((0, 0, 1)))]
+        plan.steps = [_pool_step(draw, plan) for _ in range(draw.choice((0, 1)))]
     plan.steps.sort(key=lambda s: s.at)
     return plan
 
@@ -94,25 +96,25 @@ def _variant(draw: random.Random, kind: str) -> str:
                         "F25": ("kill", "kill", "live", "freeze")}.get(kind, ("",)))
 
 
-def _point(draw: random.Random, points: tuple[str, ...]) -> str:
-    """Seldom steps seldom; `<place>:<nth>`."""
+def _point(draw: random.Random, points: tuple[str, ...], again: bool) -> str:
+    """`<place>:<nth>`. Seldom steps seldom; recovery finds something to do at a later start only."""
+    recovery = again and draw.random() < 0.55
+    chosen = [p for p in points if p.startswith("recover.") == recovery] or points
     while True:
-        place = draw.choice(points)
+        place = draw.choice(chosen)
         step = place.split(".")[1]
-        if step not in RARE or draw.random() < 0.3:
+        if step not in RARE or draw.random() < 0.4:
             break
     once = place.startswith("recover.") or step in ONCE
-    return f"{place}:{draw.choice((1, 1, 2)) if once else draw.choice((1, 2, 3, 5, 8, 13, 20))}"
+    return f"{place}:{draw.choice((1, 1, 1, 2)) if once else draw.choice((1, 1, 2, 3, 5, 8))}"
 
 
 def _starts(draw: random.Random, points: tuple[str, ...], kind: str) -> list[str]:
     """A forced scene needs its members alive until it is played."""
-    if kind != "mixed":
-        return [""]
-    starts = []
-    for _ in range(draw.choice((0, 1, 1, 2, 3))):
+    starts = [] if kind == "mixed" else [""]
+    for _ in range(draw.choice((0, 1, 2, 2, 3))):
         action = draw.choice(("kill", "kill", "kill", "stop"))
-        starts.append(f"{action}:{_point(draw, points)}")
+        starts.append(f"{action}:{_point(draw, points, len(starts) > 0)}")
     return starts
 
 
