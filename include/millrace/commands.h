@@ -22,5 +22,9 @@ mr_command_ddl(int argc, char **argv);
 int
 mr_command_verify(int argc, char **argv);
 
+/* argv[1] is show, accept-reset or forget. */
+int
+mr_command_ledger(int argc, char **argv);
+
 int
 mr_command_version(int argc, char **argv);

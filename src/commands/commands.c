@@ -25,6 +25,10 @@ static const struct command commands[] = {
      "list every mistake; --live also asks Kafka and StarRocks"},
     {"ddl", mr_command_ddl, "[--apply] FILE", "print the tables; --apply creates what is missing"},
     {"verify", mr_command_verify, "FILE", "prove that the tables say what the stream said"},
+    {"ledger",
+     mr_command_ledger,
+     "ACTION FILE",
+     "show where each partition stands; accept-reset, forget: an operator's decisions"},
     {"version", mr_command_version, "", "print the version"},
 };
 

@@ -23,6 +23,11 @@ struct mri_file_command {
  * properties to stderr; else sets the log up and works. Returns the exit code. */
 int mri_commands_file(const struct mri_file_command *command, int argc, char **argv);
 
+/* Configuration, schema and properties of a file; all their mistakes go to stderr, none hides
+ * another. What is returned is freed by the caller in any case. */
+enum mr_rc
+mri_commands_prepare(const char *file, struct mr_config **ret_config, struct mr_plan **ret_plan);
+
 /* The exit code for a wrong command line, after the sentence and the hint. */
 int mri_commands_usage(const char *hint, const char *format, ...) MR_PRINTF(2, 3);
 

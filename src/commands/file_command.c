@@ -120,9 +120,8 @@ look_further(const struct mr_config *config,
     return rc;
 }
 
-/* Configuration, schema and properties; all their mistakes go to stderr, none hides another. */
-static enum mr_rc
-prepare(const char *file, struct mr_config **ret_config, struct mr_plan **ret_plan)
+enum mr_rc
+mri_commands_prepare(const char *file, struct mr_config **ret_config, struct mr_plan **ret_plan)
 {
     struct mr_mistakes mistakes = {0};
     enum mr_rc rc = mr_config_load_partly(file, &mistakes, ret_config);
@@ -156,7 +155,7 @@ mri_commands_file(const struct mri_file_command *command, int argc, char **argv)
         print_help(command);
         return mri_commands_end(MR_OK);
     }
-    enum mr_rc rc = prepare(arguments.file, &config, &plan);
+    enum mr_rc rc = mri_commands_prepare(arguments.file, &config, &plan);
     if (rc == MR_OK) {
         rc = (arguments.flag ? command->flag_work : command->work)(config, plan);
     }

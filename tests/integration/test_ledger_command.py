@@ -1,0 +1,208 @@
+"""millrace ledger: what it shows, and what an operator's decisions change in Kafka and StarRocks."""
+
+from collections.abc import Callable, Iterator
+from subprocess import CompletedProcess
+from typing import NamedTuple
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from harness import events
+from harness.broker import Broker
+from harness.program import Millrace
+from harness.starrocks import Rockpool, stream_load
+from harness.wait import until
+
+LEDGER = ["pipeline", "topic", "partition", "chain", "n", "start", "end", "consumed", "detail",
+          "quarantined", "filtered", "late", "tombstones", "rollups", "updated_at"]
+CHAINS = ["pipeline", "topic", "partition", "chain", "seq", "start", "announced_at"]
+NOON = "2026-02-02 12:00:00"
+OLD, NEW = "aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"
+
+
+class Stage(NamedTuple):
+    """A pipeline whose partition 0 ended at 5 (unit 3 of NEW); of partition 1 a chain is open."""
+
+    program: Millrace
+    kafka: Broker
+    starrocks: Rockpool
+    name: str
+
+    @property
+    def group(self) -> str:
+        return self.program.config["source"]["kafka"]["group"]
+
+    def ledger(self, action: str, *options: str) -> CompletedProcess:
+        return self.program.command("ledger", action, *options, str(self.program.path))
+
+    def commit(self, partition: int, offset: int) -> None:
+        """As an admin does it: an offset without metadata."""
+        consumer = Consumer({"bootstrap.servers": self.kafka.address, "group.id": self.group})
+        place = TopicPartition(self.name, partition, offset)
+        until("the commit", lambda: not consumer.commit(offsets=[place], asynchronous=False)[0].error)
+        consumer.close()
+
+    def committed(self) -> list[int]:
+        return self.kafka.committed(self.group, self.name, 2)
+
+    def ends(self) -> list[tuple]:
+        return self.starrocks.sql("SELECT `partition`, `end`, chain, n, consumed FROM "
+                                  f"{self.name}.millrace_ledger ORDER BY `partition`")
+
+    def chains(self) -> list[tuple]:
+        return self.starrocks.sql("SELECT `partition`, chain, seq, `start` FROM "
+                                  f"{self.name}.millrace_chains ORDER BY `partition`, seq")
+
+
+def put(server: Rockpool, database: str, table: str, columns: list[str], rows: list[list]) -> None:
+    text = "".join(",".join(str(v) for v in row) + "\n" for row in rows)
+    answer = stream_load(server, database, table, f"other-{table}-{database}", text,
+                         ",".join(f"`{c}`" for c in columns))
+    assert answer["Status"] == "Success", answer
+
+
+@pytest.fixture
+def stage(
+    kafka: Broker, starrocks: Rockpool, name: str, millrace: Callable[..., Millrace]
+) -> Iterator[Stage]:
+    kafka.create_topic(name, 2)
+    kafka.produce(name, [b"{}"] * 9, partition=0)
+    program = millrace(
+        events.orders_config(kafka.address, starrocks.fe, starrocks.mysql, name, name))
+    program.apply_ddl()
+    pipeline = program.config["pipeline"]
+    put(starrocks, name, "millrace_ledger", LEDGER,
+        [[pipeline, name, 0, NEW, 3, 2, 5, 5, 5, 0, 0, 0, 0, "{}", NOON]])
+    put(starrocks, name, "millrace_chains", CHAINS,
+        [[pipeline, name, 0, OLD, 1, 0, NOON], [pipeline, name, 0, NEW, 2, 2, NOON],
+         [pipeline, name, 1, NEW, 2, 0, NOON]])
+    yield Stage(program, kafka, starrocks, name)
+
+
+def line(text: str, *words: str) -> str:
+    found = [one for one in text.splitlines() if all(word in one for word in words)]
+    assert len(found) == 1, f"{len(found)} lines with {words} in:\n{text}"
+    return found[0]
+
+
+def test_show_says_where_each_partition_stands_and_which_would_stop(stage: Stage) -> None:
+    stage.commit(0, 2)
+    shown = stage.ledger("show")
+    assert shown.returncode == 0, shown.stderr
+    first = line(shown.stdout, stage.name, f"{NEW}-3").split()
+    assert first[:6] == [stage.name, "0", "5", f"{NEW}-3", "2", "none"]
+    assert "STOPS: the committed offset was not written by Millrace" in line(shown.stdout, f"{NEW}-3")
+    assert "starts at 0 if the topic is still the same" in shown.stdout
+    assert line(shown.stdout, OLD).split() == [stage.name, "0", OLD, "1", "0"]
+    assert line(shown.stdout, "1 of 2 partitions would stop the next run")
+    only = stage.ledger("show", "--topic", stage.name, "--partition", "1")
+    assert "0 of 1 partitions" in only.stdout and f"{NEW}-3" not in only.stdout
+    assert stage.committed() == [2, -1001]
+
+
+def test_without_kafka_show_still_says_what_the_sink_knows(
+    starrocks: Rockpool, name: str, millrace: Callable[..., Millrace]
+) -> None:
+    program = millrace(
+        events.orders_config("127.0.0.1:9", starrocks.fe, starrocks.mysql, name, name))
+    program.apply_ddl()
+    empty = program.command("ledger", "show", str(program.path))
+    assert empty.returncode == 0 and "no rows of pipeline" in empty.stdout
+    put(starrocks, name, "millrace_ledger", LEDGER,
+        [[program.config["pipeline"], name, 0, NEW, 3, 2, 5, 5, 5, 0, 0, 0, 0, "{}", NOON]])
+    shown = program.command("ledger", "show", str(program.path))
+    assert shown.returncode == 3 and line(shown.stdout, f"{NEW}-3").endswith("?")
+    forgotten = program.command("ledger", "forget", "--yes", str(program.path))
+    assert forgotten.returncode == 3
+    assert starrocks.one(f"SELECT COUNT(*) FROM {name}.millrace_ledger") == 1
+
+
+def test_an_accepted_reset_moves_the_ledgers_end_once(stage: Stage) -> None:
+    stage.commit(0, 2)
+    accepted = stage.ledger("accept-reset")
+    assert accepted.returncode == 0, accepted.stderr
+    assert "goes on at 2; the group was at 2, the sink ends at 5" in accepted.stdout
+    assert stage.committed() == [2, -1001]
+    assert stage.ends() == [(0, 2, NEW, 3, 5)]
+    chain = stage.chains()[2]
+    assert chain[0] == 0 and chain[1] not in (OLD, NEW) and chain[2:] == (3, 2)
+    shown = stage.ledger("show")
+    assert "ours" in line(shown.stdout, f"{NEW}-3") and "starts at 2" in line(shown.stdout, f"{NEW}-3")
+    assert line(shown.stdout, "0 of 2 partitions would stop")
+    again = stage.ledger("accept-reset")
+    assert again.returncode == 0 and "nothing to accept" in again.stdout
+    assert len(stage.chains()) == 4
+
+
+def test_a_rewind_moves_the_groups_offset_and_leaves_the_ledger(stage: Stage) -> None:
+    stage.commit(0, 8)
+    rewound = stage.ledger("accept-reset", "--rewind")
+    assert rewound.returncode == 0, rewound.stderr
+    assert "goes on at 5; the group was at 8, the sink ends at 5" in rewound.stdout
+    assert stage.committed() == [5, -1001]
+    assert stage.ends() == [(0, 5, NEW, 3, 5)]
+    assert "starts at 5" in line(stage.ledger("show").stdout, f"{NEW}-3")
+
+
+def test_a_partition_that_the_sink_does_not_know_is_accepted_when_named(stage: Stage) -> None:
+    stage.starrocks.sql(f"TRUNCATE TABLE {stage.name}.millrace_ledger")
+    stage.starrocks.sql(f"TRUNCATE TABLE {stage.name}.millrace_chains")
+    stage.commit(0, 4)
+    assert "no rows of pipeline" in stage.ledger("show").stdout
+    named = ("--topic", stage.name, "--partition", "0")
+    accepted = stage.ledger("accept-reset", *named)
+    assert accepted.returncode == 0, accepted.stderr
+    assert [row[:2] for row in stage.ends()] == [(0, 4)]
+    assert "starts at 4" in stage.ledger("show").stdout
+
+
+def test_a_group_with_members_is_left_alone(stage: Stage) -> None:
+    stage.commit(0, 2)
+    member = Consumer({"bootstrap.servers": stage.kafka.address, "group.id": stage.group,
+                       "session.timeout.ms": 6000})
+    joined = []
+    member.subscribe([stage.name], on_assign=lambda _, places: joined.append(places))
+    until("the member's assignment", lambda: member.poll(0.2) is None and joined)
+    before = stage.ends(), stage.chains()
+    for action in (("accept-reset",), ("accept-reset", "--rewind"), ("forget", "--yes")):
+        refused = stage.ledger(*action)
+        assert refused.returncode == 7, refused.stdout + refused.stderr
+        assert "has members" in refused.stderr and "HINT: stop every millrace run" in refused.stderr
+    member.close()
+    assert (stage.ends(), stage.chains()) == before
+    assert "STOPS" in line(stage.ledger("show").stdout, f"{NEW}-3")
+
+
+def test_an_acceptance_that_was_interrupted_stops_a_run_and_is_taken_up_again(stage: Stage) -> None:
+    stage.commit(0, 2)
+    assert stage.ledger("accept-reset").returncode == 0
+    made = stage.chains()[2][1]
+    columns = ",".join(f"`{c}`" for c in CHAINS)
+    answer = stream_load(
+        stage.starrocks, stage.name, "millrace_chains", f"undo-{made}",
+        f"{stage.program.config['pipeline']},{stage.name},0,{made},3,2,{NOON}\n",
+        f"{columns},__op='delete'")
+    assert answer["Status"] == "Success", answer
+    shown = stage.ledger("show").stdout
+    assert "STOPS: the registry does not know the chain" in line(shown, f"{NEW}-3")
+    assert stage.ledger("accept-reset").returncode == 0
+    assert "starts at 2" in line(stage.ledger("show").stdout, f"{NEW}-3")
+
+
+def test_forgetting_asks_first_and_then_leaves_nothing_in_the_sink(stage: Stage) -> None:
+    stage.commit(0, 2)
+    before = stage.ends(), stage.chains()
+    asked = stage.ledger("forget")
+    assert asked.returncode == 2 and "add --yes" in asked.stderr
+    assert f"{stage.name}/0: ledger row that ends at 5, 2 registry rows, 2 of them open" in asked.stdout
+    assert (stage.ends(), stage.chains()) == before
+    forgotten = stage.ledger("forget", "--yes")
+    assert forgotten.returncode == 0, forgotten.stderr
+    assert "forgotten: 2 partitions" in forgotten.stdout and stage.group in forgotten.stdout
+    assert stage.ends() == [] and stage.chains() == []
+
+
+def test_forgetting_one_partition_leaves_the_others(stage: Stage) -> None:
+    forgotten = stage.ledger("forget", "--yes", "--topic", stage.name, "--partition", "1")
+    assert forgotten.returncode == 0, forgotten.stderr
+    assert len(stage.ends()) == 1 and [row[0] for row in stage.chains()] == [0, 0]
