@@ -103,6 +103,10 @@ mr_consumer_committed(struct mr_consumer *consumer, struct mr_offset *offsets, u
 void
 mr_consumer_standing(struct mr_consumer *consumer, struct mr_standing *ret_standing);
 
+/* The group's session timeout as configured. */
+int64_t
+mr_consumer_session_ms(const struct mr_consumer *consumer);
+
 /* Is the log of this partition the one that held the offsets up to `end`? OK: it reaches that far.
  * UNKNOWN: it ends before, or there is no such partition. ERROR, LOST: nobody answered. */
 enum mr_answer

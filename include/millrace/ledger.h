@@ -74,6 +74,12 @@ mr_ledger_count(struct mr_ledger *ledger, uint64_t unit, const struct mr_span *s
 const struct mr_span *
 mr_ledger_rows(const struct mr_ledger *ledger, uint64_t unit, uint32_t *ret_count);
 
+/* What a commit lists that decides this counted unit, lower ones decided before: one a partition held
+ * whose position is known, [start, end) of this unit, idle ones with start = end, totals cumulative.
+ * NULL for a unit that is not counted, has failed or is forgotten. Valid as mr_ledger_rows. */
+const struct mr_span *
+mr_ledger_offsets(const struct mr_ledger *ledger, uint64_t unit, uint32_t *ret_count);
+
 /* True when every lower unit is loaded: only then may this one's ledger rows be written, for recovery
  * starts at the highest `end` that it finds. Its data tables may be loaded earlier. */
 bool

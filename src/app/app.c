@@ -1,5 +1,5 @@
 /* Building, starting and stopping of the pipeline. */
-#include "app_priv.h"
+#include "exact_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,14 +19,13 @@
 #define BATCH_BYTES_MIN ((size_t)512 << 10)
 
 /* 80 random bits: never used again, so labels of two runs never meet. */
-static void
-draw_chain(char chain[MRI_CHAIN_LEN + 1])
+void
+mri_draw_chain(struct mr_chain *ret_chain)
 {
-    static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
-    uint64_t bits[2] = {mr_hash_random(), mr_hash_random()};
-    for (int i = 0; i < MRI_CHAIN_LEN; i++)
-        chain[i] = alphabet[(bits[i / 8] >> (i % 8 * 5)) & 31];
-    chain[MRI_CHAIN_LEN] = '\0';
+    uint8_t bits[MR_CHAIN_BYTES];
+    const uint64_t random[2] = {mr_hash_random(), mr_hash_random()};
+    memcpy(bits, random, sizeof bits);
+    mr_chain_make(bits, ret_chain);
 }
 
 static uint32_t
@@ -105,11 +104,17 @@ make_worker(struct mr_app *app, uint32_t index)
     return rc;
 }
 
+static uint32_t
+loader_threads(const struct mr_app *app)
+{
+    return app->loader_count + app->control_count;
+}
+
 static enum mr_rc
 make_loader(struct mr_app *app, uint32_t index)
 {
     app->loaders[index].app = app;
-    app->loaders[index].index = index;
+    app->loaders[index].ring = index < app->loader_count ? app->jobs : app->controls;
     app->loaders[index].cell = mr_metrics_cell(app->metrics);
     return mr_loader_new(app->hub, &app->loaders[index].loader);
 }
@@ -124,6 +129,8 @@ make_stages(struct mr_app *app, struct mr_error *error)
     if (rc == MR_OK)
         rc = mr_ring_new(JOBS_MAX, &app->jobs);
     if (rc == MR_OK)
+        rc = mr_ring_new(JOBS_MAX, &app->controls);
+    if (rc == MR_OK)
         rc = mr_ledger_new(app->layout->rollup_count, &app->ledger);
     if (rc == MR_OK)
         rc = mr_fold_new(app->layout, &fold, &app->fold);
@@ -132,8 +139,12 @@ make_stages(struct mr_app *app, struct mr_error *error)
     if (rc != MR_OK)
         return mr_error_set(error, rc, "the pipeline cannot be built: %s", mr_rc_text(rc));
     rc = mr_load_hub_new(app->config, &app->hub, error);
-    for (uint32_t i = 0; rc == MR_OK && i < app->loader_count; i++)
+    bool exact = app->config->delivery == MR_DELIVERY_EXACTLY_ONCE;
+    app->control_count = exact ? MRI_CONTROLS : 0;
+    for (uint32_t i = 0; rc == MR_OK && i < loader_threads(app); i++)
         rc = make_loader(app, i);
+    if (rc == MR_OK && exact)
+        rc = mri_exact_new(app);
     return rc;
 }
 
@@ -153,6 +164,7 @@ mr_app_new(const struct mr_config *config, const struct mr_plan *plan,
            struct mr_error *reterr_error)
 {
     struct mr_app *app = calloc(1, sizeof *app);
+    struct mr_chain chain;
     if (!app)
         return mr_error_set(reterr_error, MR_MEMORY, "no memory for the pipeline");
     app->config = config;
@@ -162,7 +174,8 @@ mr_app_new(const struct mr_config *config, const struct mr_plan *plan,
         app->options = *options;
     pthread_mutex_init(&app->units_lock, NULL);
     mr_budget_init(&app->budget, config->memory);
-    draw_chain(app->chain);
+    mri_draw_chain(&chain);
+    memcpy(app->chain, chain.text, sizeof app->chain);
     choose_workers(app);
     app->loader_count = bounded(config->threads.loaders, MRI_MAX_LOADERS);
     app->visible_event_us = INT64_MIN;
@@ -194,8 +207,10 @@ mr_app_start(struct mr_app *app, struct mr_error *reterr_error)
 {
     char name[16];
     enum mr_rc rc = MR_OK;
-    for (uint32_t i = 0; rc == MR_OK && i < app->loader_count; i++) {
-        snprintf(name, sizeof name, "load-%u", i);
+    for (uint32_t i = 0; rc == MR_OK && i < loader_threads(app); i++) {
+        bool control = i >= app->loader_count;
+        snprintf(name, sizeof name, control ? "control-%u" : "load-%u",
+                 control ? i - app->loader_count : i);
         rc = mr_thread_start(&app->loaders[i].thread, name, mri_load_run, &app->loaders[i]);
     }
     if (rc == MR_OK)
@@ -237,7 +252,8 @@ mr_app_join(struct mr_app *app, struct mr_error *reterr_error)
     mri_land_give_up(app);
     mr_load_stop(app->hub);
     mr_ring_close(app->jobs);
-    for (uint32_t i = 0; i < app->loader_count; i++)
+    mr_ring_close(app->controls);
+    for (uint32_t i = 0; i < loader_threads(app); i++)
         mr_thread_join(&app->loaders[i].thread);
     if (app->end_rc != MR_OK && reterr_error)
         *reterr_error = app->end_error;
@@ -274,7 +290,8 @@ mr_app_free(struct mr_app **app_p)
         return;
     mr_status_stop(&app->status);
     free_units(app);
-    for (uint32_t i = 0; i < app->loader_count; i++)
+    mri_exact_free(app);
+    for (uint32_t i = 0; i < loader_threads(app); i++)
         mr_loader_free(&app->loaders[i].loader);
     mr_load_hub_free(&app->hub);
     for (uint32_t i = 0; i < app->worker_count; i++) {
@@ -285,8 +302,10 @@ mr_app_free(struct mr_app **app_p)
     mr_fold_free(&app->fold);
     mr_ledger_free(&app->ledger);
     free_batches(app);
+    mri_refuse_free(app);
     mr_ring_free(&app->quiet_units);
     mr_ring_free(&app->jobs);
+    mr_ring_free(&app->controls);
     mr_metrics_free(&app->metrics);
     pthread_mutex_destroy(&app->units_lock);
     free(app);

@@ -18,15 +18,16 @@
 #include "millrace/ledger.h"
 #include "millrace/load.h"
 #include "millrace/metrics.h"
+#include "millrace/protocol.h"
 #include "millrace/status.h"
 #include "millrace/verify.h"
 
 #define MRI_MAX_WORKERS 32
 #define MRI_MAX_LOADERS 16
+#define MRI_CONTROLS 2         /* threads for the short calls of the protocol */
 #define MRI_GROUP 32           /* events decoded, then folded together */
 #define MRI_BATCH_RECORDS 1024 /* records a batch holds at most */
 #define MRI_MAX_TARGETS (MR_MAX_ROLLUPS + 3)
-#define MRI_CHAIN_LEN 16       /* 80 random bits in base32 */
 
 /* What one worker counted and encoded for one unit. */
 struct mri_share {
@@ -56,9 +57,15 @@ struct mr_unit {
     struct mr_unit *next;        /* [lock: units_lock] by number */
 };
 
+struct mri_call;     /* exact_priv.h */
+struct mri_exact;    /* exact_priv.h */
+struct mri_refusals; /* refuse.c */
+
+/* At least once: a target of a unit. Exactly once: a call, or one target of it. */
 struct mri_job {
     struct mr_unit *unit;
     uint32_t target;
+    struct mri_call *call;
 };
 
 struct mri_worker {
@@ -71,12 +78,13 @@ struct mri_worker {
     struct mr_event events[MRI_GROUP];
     struct mr_value *values;
     struct mr_metrics_cell *cell;
+    const struct mri_refusals *refusals; /* as of the batch under way */
     int64_t now_us;
 };
 
 struct mri_loader {
     struct mr_app *app;
-    uint32_t index;
+    struct mr_ring *ring; /* [const] where its jobs come from */
     struct mr_thread thread;
     struct mr_loader *loader;
     struct mr_metrics_cell *cell;
@@ -87,7 +95,7 @@ struct mr_app {
     const struct mr_plan *plan;     /* [const] */
     const struct mr_layout *layout; /* [const] */
     struct mr_app_options options;  /* [const] */
-    char chain[MRI_CHAIN_LEN + 1];  /* [const] */
+    struct mri_exact *exact;        /* [const] NULL: at least once; its content is feed's */
     struct mr_budget budget;
     struct mr_metrics *metrics;
     struct mr_status *status;
@@ -95,7 +103,8 @@ struct mr_app {
     struct mr_ring *free_batches; /* feed pops, workers push */
     struct mr_ring *full_batches; /* feed pushes, workers pop */
     struct mr_ring *quiet_units;  /* last holder pushes, harvest pops */
-    struct mr_ring *jobs;         /* harvest and loaders push, loaders pop */
+    struct mr_ring *jobs;         /* harvest, feed and loaders push, loaders pop */
+    struct mr_ring *controls;     /* feed pushes, the control threads pop */
 
     struct mr_fold *fold;
     struct mr_load_hub *hub;
@@ -103,6 +112,7 @@ struct mr_app {
 
     pthread_mutex_t units_lock;
     struct mr_ledger *ledger;     /* [lock: units_lock] */
+    char chain[MR_CHAIN_CHARS + 1]; /* [lock: units_lock] exactly once: in force; else [const] */
     struct mr_unit *units;        /* [lock: units_lock] sealed, not landed; oldest first */
     uint32_t units_sealed;        /* [lock: units_lock] cut, and not freed yet */
     int64_t visible_event_us;     /* [lock: units_lock] newest event time that landed */
@@ -124,6 +134,9 @@ struct mr_app {
     int64_t batch_fixed;    /* [const] bytes of the batch pool, charged at start */
     uint32_t batch_count;   /* [const] */
 
+    _Atomic(struct mri_refusals *) refusals; /* [atomic: release by the loader that found them,
+                                                acquire by workers]; NULL: none */
+    _Atomic uint64_t trials; /* [atomic: relaxed, numbers for labels] */
     _Atomic bool stopping;   /* [atomic: relaxed, a request that every loop polls] */
     _Atomic bool built;      /* [atomic: release at the end of mr_app_new, acquire by the probes] */
     _Atomic bool failed;     /* [atomic: release after failure, acquire by feed] */
@@ -133,11 +146,15 @@ struct mr_app {
     struct mr_error end_error; /* likewise */
     struct mr_metrics_cell *feed_cell, *harvest_cell;
 
-    uint32_t worker_count, loader_count; /* [const] */
+    uint32_t worker_count, loader_count, control_count; /* [const] */
     struct mri_worker workers[MRI_MAX_WORKERS];
-    struct mri_loader loaders[MRI_MAX_LOADERS];
+    struct mri_loader loaders[MRI_MAX_LOADERS + MRI_CONTROLS];
     struct mr_thread feed_thread, harvest_thread;
 };
+
+/* app.c — 80 random bits. */
+void
+mri_draw_chain(struct mr_chain *ret_chain);
 
 /* unit.c — Thread: feed. An open unit with one reference, feed's. */
 MR_NODISCARD enum mr_rc
@@ -197,6 +214,23 @@ mri_recover(struct mr_app *app, struct mr_span *spans, uint32_t count);
 void
 mri_land(struct mr_app *app, struct mr_unit *unit);
 
+/* What a target is loaded with; columns is the caller's to end, after the load. */
+void
+mri_land_job(const struct mr_app *app, const struct mr_target *target, const char *label,
+             struct mr_text *columns, struct mr_load_job *ret_job);
+
+/* The server's reason and its first rows, as ERROR. */
+void
+mri_land_report_rejected(struct mri_loader *loader, const struct mr_load_job *job,
+                         const struct mr_load_reply *reply);
+
+void
+mri_land_log(const struct mr_unit *unit);
+
+/* The listed unit of this number. Thread: who alone may take it out of the list. */
+struct mr_unit *
+mri_land_find(struct mr_app *app, uint64_t number);
+
 /* Thread: any. All units that have not landed are given up: the ledger forgets them and its
  * partitions, their loaders end soon, and none of their loads begins any more. */
 void
@@ -213,6 +247,18 @@ mri_fail(struct mr_app *app, const struct mr_error *error);
 /* Sealed units that have not landed, or whose memory is not given back yet. */
 uint32_t
 mri_land_waiting(struct mr_app *app);
+
+/* refuse.c — Thread: any. Offsets whose events the server refused; NULL: none are. */
+const struct mri_refusals *
+mri_refuse_noted(struct mr_app *app);
+
+/* Is the record one of them? Then why. */
+bool
+mri_refuse_ask(const struct mri_refusals *refusals, const struct mr_record *record,
+               struct mr_reject_info *ret_info);
+
+void
+mri_refuse_free(struct mr_app *app);
 
 /* report.c — Why the pipeline does not run, for /readyz and /v1/status; NULL: it runs again. */
 void

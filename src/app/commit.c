@@ -1,5 +1,5 @@
 /* Commits of what the ledger allows, and the wait for all of it. */
-#include "app_priv.h"
+#include "exact_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +57,10 @@ mri_commit_ready(struct mr_app *app)
     uint32_t count;
     uint64_t landed;
     struct mr_error error = {.rc = MR_OK};
+    if (app->exact) {
+        mri_exact_pump(app);
+        return;
+    }
     if (mr_clock_monotonic_ms() < app->commit_after_ms)
         return;
     uint64_t unit = copy_committable(app, &rows, &count, &landed);

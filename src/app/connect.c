@@ -45,11 +45,16 @@ wait_again(struct mr_app *app, struct patience *patience, const struct mr_error 
         patience->pause_ms *= 2;
 }
 
+/* *ret_unfit: the server is of a version that cannot do what is asked; waiting does not mend that. */
 static enum mr_rc
-check_tables(struct mr_app *app, struct mr_error *error)
+check_tables(struct mr_app *app, bool *ret_unfit, struct mr_error *error)
 {
     struct mr_sql *sql = NULL;
     enum mr_rc rc = mr_sql_connect(app->config, &sql, error);
+    if (rc == MR_OK && app->exact) {
+        rc = mr_sql_check_multi(sql, error);
+        *ret_unfit = rc == MR_TABLE;
+    }
     if (rc == MR_OK)
         rc = mr_ddl_check(sql, app->config, app->layout, error);
     mr_sql_close(&sql);
@@ -61,10 +66,15 @@ wait_for_tables(struct mr_app *app)
 {
     struct patience patience = {.stage = "verify"};
     struct mr_error error = {.rc = MR_OK};
+    bool unfit = false;
     while (!stopping(app)) {
-        if (check_tables(app, &error) == MR_OK) {
+        if (check_tables(app, &unfit, &error) == MR_OK) {
             mri_report_trouble(app, NULL);
             return MR_OK;
+        }
+        if (unfit) {
+            app->end_error = error;
+            return error.rc;
         }
         wait_again(app, &patience, &error);
     }

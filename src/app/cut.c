@@ -1,5 +1,5 @@
 /* When the open unit ends, and how. */
-#include "app_priv.h"
+#include "exact_priv.h"
 
 #include "millrace/base/clock.h"
 
@@ -50,6 +50,8 @@ cause_of_cut(const struct mr_app *app)
 bool
 mri_cut_may(struct mr_app *app)
 {
+    if (app->exact && app->exact->replaying)
+        return false; /* a replay is one unit */
     uint32_t states[MR_UNIT_FAILED + 1];
     pthread_mutex_lock(&app->units_lock);
     mr_ledger_states(app->ledger, states);

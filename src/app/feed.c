@@ -1,6 +1,6 @@
 /* Feed thread: takes batches from Kafka, stamps them with the open unit, hands them to the workers. It
  * owns the Kafka client, so that rebalance, cut and commit cannot overlap. */
-#include "app_priv.h"
+#include "exact_priv.h"
 
 #include "millrace/base/assert.h"
 #include "millrace/base/clock.h"
@@ -28,8 +28,13 @@ has_failed(struct mr_app *app)
 static enum mr_rc
 on_assigned(void *context, struct mr_span *spans, int64_t *until, uint32_t count)
 {
-    (void)until; /* a replay is read like everything else: at least once */
-    return mri_recover(context, spans, count);
+    struct mr_app *app = context;
+    if (!app->exact)
+        return mri_recover(app, spans, count);
+    app->exact->in_event = true;
+    enum mr_rc rc = mri_recover_exact(app, spans, until, count);
+    app->exact->in_event = false;
+    return rc;
 }
 
 static enum mr_rc
@@ -40,10 +45,12 @@ on_positions(void *context, const struct mr_span *spans, uint32_t count)
     pthread_mutex_lock(&app->units_lock);
     for (uint32_t i = 0; rc == MR_OK && i < count; i++)
         rc = mr_ledger_assign(app->ledger, &spans[i]);
+    pthread_mutex_unlock(&app->units_lock);
+    if (rc == MR_OK && app->exact)
+        rc = mri_exact_begin(app, spans, count);
     /* Refused as a whole: the same partitions are assigned again later. */
     if (rc != MR_OK)
-        mr_ledger_revoke_all(app->ledger);
-    pthread_mutex_unlock(&app->units_lock);
+        mri_land_give_up(app);
     return rc;
 }
 
@@ -57,8 +64,15 @@ on_revoked(void *context, bool lost)
     if (app->pending)
         mr_batch_reset(app->pending);
     mri_cut(app, MR_M_CUT_STOP);
+    if (app->exact)
+        app->exact->in_event = true;
     bool finished = !lost && mri_commit_drain(app, REVOKE_MS, false) && !has_failed(app);
-    mri_land_give_up(app);
+    if (app->exact) {
+        mri_exact_leave(app);
+        app->exact->in_event = false;
+    } else {
+        mri_land_give_up(app);
+    }
     mr_log(finished ? MR_LOG_INFO : MR_LOG_WARN, "consume",
            finished ? "partitions given back, all units committed"
                     : "partitions lost with units in flight: the next owner reads them again",
@@ -136,7 +150,8 @@ try_reserve(struct mr_app *app, int64_t need)
 static bool
 is_idle(struct mr_app *app)
 {
-    return !app->open && mr_ring_count(app->free_batches) + 1 == app->batch_count &&
+    bool whole = app->exact && app->exact->replaying; /* an open replay cannot be cut */
+    return (!app->open || whole) && mr_ring_count(app->free_batches) + 1 == app->batch_count &&
            mri_land_waiting(app) == 0;
 }
 
@@ -202,17 +217,33 @@ take_batch(struct mr_app *app)
                             &app->end_error);
 }
 
+/* The last record of a replay has been handed out: its unit ends here, before the next fill. */
+static void
+end_replay(struct mr_app *app)
+{
+    if (!app->exact || !app->exact->replaying || mr_consumer_replaying(app->consumer))
+        return;
+    app->exact->replaying = false;
+    mri_cut(app, MR_M_CUT_REPLAY);
+}
+
 static enum mr_rc
 feed_once(struct mr_app *app)
 {
     enum mr_rc rc = MR_OK;
     if (has_failed(app))
         return app->failure.rc;
+    if (app->exact && app->exact->stop.rc != MR_OK) {
+        app->end_error = app->exact->stop;
+        return app->end_error.rc;
+    }
     mri_commit_ready(app);
     mri_cut_when_due(app);
     copy_state(app);
-    if (!app->pending || app->pending->count == 0)
+    if (!app->pending || app->pending->count == 0) {
+        end_replay(app);
         rc = take_batch(app);
+    }
     if (rc != MR_OK || !app->pending || app->pending->count == 0)
         return rc;
     rc = reserve(app);

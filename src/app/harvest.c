@@ -74,8 +74,9 @@ add_ledger_target(struct mr_app *app, struct mr_unit *unit)
         rc = mr_ledger_count(app->ledger, unit->number, spans, count);
     else if (rc == MR_OK)
         rc = MR_STOPPED; /* its partitions were taken away: somebody else reads them again */
+    /* Exactly once: made for each try, for the rows name its label. */
     const struct mr_span *rows =
-        rc == MR_OK ? mr_ledger_rows(app->ledger, unit->number, &rows_count) : NULL;
+        rc == MR_OK && !app->exact ? mr_ledger_rows(app->ledger, unit->number, &rows_count) : NULL;
     if (rows)
         rc = mr_harvest_ledger(app->layout, &app->budget, app->chain, unit->number, rows,
                                rows_count, &unit->targets[unit->target_count]);

@@ -1,5 +1,5 @@
 /* Loader threads: the targets of a unit in any order, its ledger rows last, units in order. */
-#include "app_priv.h"
+#include "exact_priv.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ push_job(struct mr_app *app, struct mr_unit *unit, uint32_t target)
 {
     struct mri_job *job = malloc(sizeof *job);
     MR_INSIST(job);
-    *job = (struct mri_job){unit, target};
+    *job = (struct mri_job){.unit = unit, .target = target};
     bool pushed = mr_ring_push_mpmc(app->jobs, job);
     /* Closed only after all units landed or were given up: then nobody waits for this one. */
     if (!pushed)
@@ -58,6 +58,10 @@ mri_land(struct mr_app *app, struct mr_unit *unit)
     while (*last)
         last = &(*last)->next;
     *last = unit;
+    if (app->exact) { /* feed hands it to the chain in force */
+        pthread_mutex_unlock(&app->units_lock);
+        return;
+    }
     unit->remaining = unit->target_count;
     unit->data_loaded = unit->remaining == 0;
     uint32_t targets = unit->target_count; /* the unit may be gone once its last job runs */
@@ -67,6 +71,18 @@ mri_land(struct mr_app *app, struct mr_unit *unit)
     if (ready)
         push_job(app, ready, ready->target_count);
     pthread_mutex_unlock(&app->units_lock);
+}
+
+struct mr_unit *
+mri_land_find(struct mr_app *app, uint64_t number)
+{
+    pthread_mutex_lock(&app->units_lock);
+    struct mr_unit *unit = app->units;
+    while (unit && unit->number != number)
+        unit = unit->next;
+    pthread_mutex_unlock(&app->units_lock);
+    MR_INSIST(unit);
+    return unit;
 }
 
 /* In one go: a unit that harvest has not listed yet finds the ledger without it. */
@@ -126,9 +142,9 @@ pause_for(struct mr_unit *unit, int64_t ms)
 
 /* The server refused rows that our own checks had passed: the table no longer fits the schema. The
  * operator mends the table; until then these bytes wait here, so that nothing is lost. */
-static void
-report_rejected(struct mri_loader *loader, const struct mr_load_job *job,
-                const struct mr_load_reply *reply)
+void
+mri_land_report_rejected(struct mri_loader *loader, const struct mr_load_job *job,
+                         const struct mr_load_reply *reply)
 {
     char rows[512] = "";
     if (reply->error_url[0] &&
@@ -163,32 +179,40 @@ load_until_settled(struct mri_loader *loader, struct mr_unit *unit, const struct
             fail(loader->app, job, &reply);
         if (outcome != MR_OUTCOME_REJECTED)
             return outcome;
-        report_rejected(loader, job, &reply);
+        mri_land_report_rejected(loader, job, &reply);
         pause_for(unit, pause);
         pause = pause * 2 < REJECTED_PAUSE_MAX_MS ? pause * 2 : REJECTED_PAUSE_MAX_MS;
     }
+}
+
+void
+mri_land_job(const struct mr_app *app, const struct mr_target *target, const char *label,
+             struct mr_text *columns, struct mr_load_job *ret_job)
+{
+    const struct mr_layout *layout = app->layout;
+    mr_harvest_columns(layout, target->kind, target->rollup, columns);
+    MR_INSIST(!columns->overflow);
+    *ret_job = (struct mr_load_job){
+        .table = mr_harvest_table(layout, target->kind, target->rollup), .label = label,
+        .columns = mr_text_str(columns), .body = &target->body};
+    if (target->kind == MR_TARGET_DETAIL && layout->key_count > 0)
+        ret_job->merge_condition = layout->sequence_column >= 0
+                                       ? layout->columns[layout->sequence_column].name
+                                       : "_offset";
 }
 
 static enum mr_outcome
 load_target(struct mri_loader *loader, struct mr_unit *unit, struct mr_target *target)
 {
     const struct mr_app *app = loader->app;
-    const struct mr_layout *layout = app->layout;
     char label[160];
     struct mr_text columns = {.limit = 0};
+    struct mr_load_job job;
     if (target->body.rows == 0)
         return MR_OUTCOME_DONE; /* a unit that took nothing; servers refuse empty loads */
-    const char *table = mr_harvest_table(layout, target->kind, target->rollup);
-    snprintf(label, sizeof label, "%s-%s-%" PRIu64 "-%s", layout->pipeline, app->chain, unit->number,
-             table);
-    mr_harvest_columns(layout, target->kind, target->rollup, &columns);
-    MR_INSIST(!columns.overflow);
-    struct mr_load_job job = {.table = table, .label = label, .columns = mr_text_str(&columns),
-                              .body = &target->body};
-    if (target->kind == MR_TARGET_DETAIL && layout->key_count > 0)
-        job.merge_condition = layout->sequence_column >= 0
-                                  ? layout->columns[layout->sequence_column].name
-                                  : "_offset";
+    snprintf(label, sizeof label, "%s-%s-%" PRIu64 "-%s", app->layout->pipeline, app->chain,
+             unit->number, mr_harvest_table(app->layout, target->kind, target->rollup));
+    mri_land_job(app, target, label, &columns, &job);
     enum mr_outcome outcome = load_until_settled(loader, unit, &job);
     mr_text_fini(&columns);
     return outcome;
@@ -215,8 +239,8 @@ remove_first(struct mr_app *app, struct mr_unit *unit, bool landed)
         app->visible_event_us = unit->newest_event_us;
 }
 
-static void
-log_landed(const struct mr_unit *unit)
+void
+mri_land_log(const struct mr_unit *unit)
 {
     uint64_t rows = 0;
     for (uint32_t i = 0; i < unit->target_count; i++)
@@ -231,7 +255,7 @@ static void
 end_unit(struct mri_loader *loader, struct mr_unit *unit, bool landed)
 {
     if (landed)
-        log_landed(unit);
+        mri_land_log(unit);
     else
         mr_metrics_add(loader->cell, MR_M_UNITS_FAILED, 1);
     mri_land_forget(loader->app, &unit);
@@ -272,7 +296,7 @@ run_job(struct mri_loader *loader, const struct mri_job *job)
     bool done = !is_dropped(job->unit) &&
                 load_target(loader, job->unit, target) == MR_OUTCOME_DONE;
     struct mr_unit *next = settle_job(loader, job, done);
-    return (struct mri_job){next, next ? next->target_count : 0};
+    return (struct mri_job){.unit = next, .target = next ? next->target_count : 0};
 }
 
 void
@@ -280,9 +304,11 @@ mri_load_run(void *argument)
 {
     struct mri_loader *loader = argument;
     struct mri_job *job;
-    while ((job = mr_ring_pop_mpmc(loader->app->jobs, -1)) != NULL) {
+    while ((job = mr_ring_pop_mpmc(loader->ring, -1)) != NULL) {
         struct mri_job now = *job;
         free(job);
+        if (now.call)
+            mri_call_run(loader, now.call, now.target);
         while (now.unit)
             now = run_job(loader, &now);
     }

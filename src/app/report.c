@@ -21,6 +21,7 @@ struct snapshot {
     uint64_t committed_records, landed_records;
     double paused_s;
     char trouble[sizeof(((struct mr_app *)0)->trouble)];
+    char chain[MR_CHAIN_CHARS + 1];
 };
 
 /* The status server runs before the stages are built. */
@@ -47,6 +48,7 @@ look(struct mr_app *app)
     now.oldest_wait_ms = app->units ? time_ms - app->units->sealed_ms : 0;
     now.visible_age_ms = time_ms - app->visible_at_ms;
     memcpy(now.trouble, app->trouble, sizeof now.trouble);
+    memcpy(now.chain, app->chain, sizeof now.chain);
     pthread_mutex_unlock(&app->units_lock);
     /* A unit that waits for its turn behind others that go in is no stall. */
     if (now.visible_age_ms > now.oldest_wait_ms)
@@ -186,7 +188,7 @@ probe_status(void *context, struct mr_text *json)
     bool ready = probe_ready(app, &reason);
     mr_text_addf(json, "{\"version\":\"%s\"", MR_VERSION);
     add_json_text(json, "pipeline", app->layout->pipeline);
-    add_json_text(json, "chain", app->chain);
+    add_json_text(json, "chain", now.chain);
     mr_text_addf(json, ",\"ready\":%s", ready ? "true" : "false");
     add_json_text(json, "reason", ready ? "" : reason);
     mr_text_addf(json,

@@ -47,6 +47,9 @@ take_record(struct mri_worker *worker, struct mri_share *share, const struct mr_
         return false;
     }
     enum mr_reject reject = mr_decode(worker->decoder, record, worker->now_us, event, &info);
+    if (worker->refusals && reject == MR_REJECT_NONE &&
+        mri_refuse_ask(worker->refusals, record, &info))
+        reject = info.reason;
     if (reject == MR_REJECT_NONE) {
         span->totals.detail++;
         if (event->time_us > span->event_time_us)
@@ -85,6 +88,7 @@ work_batch(struct mri_worker *worker, struct mr_batch *batch)
     uint32_t grouped = 0;
     uint64_t events = 0;
     worker->now_us = mr_clock_wall_us();
+    worker->refusals = mri_refuse_noted(worker->app);
     for (uint32_t i = 0; i < batch->count; i++) {
         span = span_of(share, &batch->records[i], span);
         MR_INSIST(span);

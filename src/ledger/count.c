@@ -175,11 +175,25 @@ mr_ledger_count(struct mr_ledger *ledger,
     return MR_OK;
 }
 
+static const struct mri_ledger_unit *
+find_usable(const struct mr_ledger *ledger, uint64_t number)
+{
+    const struct mri_ledger_unit *unit = mri_ledger_find_unit(ledger, number);
+    return unit && unit->counted && unit->state != MR_UNIT_FAILED ? unit : NULL;
+}
+
+const struct mr_span *
+mr_ledger_offsets(const struct mr_ledger *ledger, uint64_t number, uint32_t *ret_count)
+{
+    const struct mri_ledger_unit *unit = find_usable(ledger, number);
+    *ret_count = unit ? unit->row_count : 0;
+    return unit ? unit->rows : NULL;
+}
+
 const struct mr_span *
 mr_ledger_rows(const struct mr_ledger *ledger, uint64_t number, uint32_t *ret_count)
 {
-    const struct mri_ledger_unit *unit = mri_ledger_find_unit(ledger, number);
-    bool usable = unit && unit->counted && unit->state != MR_UNIT_FAILED;
-    *ret_count = usable ? unit->take_count : 0;
-    return usable ? unit->rows : NULL;
+    const struct mri_ledger_unit *unit = find_usable(ledger, number);
+    *ret_count = unit ? unit->take_count : 0;
+    return unit ? unit->rows : NULL;
 }

@@ -118,12 +118,12 @@ Test(app_unit, is_not_opened_after_one_that_failed)
 Test(app_unit, chains_are_never_drawn_twice_and_hold_only_what_a_label_may_hold)
 {
     static struct app_case c;
-    char seen[16][MRI_CHAIN_LEN + 1];
+    char seen[16][MR_CHAIN_CHARS + 1];
     open_case(&c);
     for (size_t i = 0; i < MR_ARRAY_LEN(seen); i++) {
         memcpy(seen[i], c.app->chain, sizeof seen[i]);
-        T_INT_EQ(strlen(seen[i]), MRI_CHAIN_LEN);
-        T_INT_EQ(strspn(seen[i], "abcdefghijklmnopqrstuvwxyz234567"), MRI_CHAIN_LEN);
+        T_INT_EQ(strlen(seen[i]), MR_CHAIN_CHARS);
+        T_INT_EQ(strspn(seen[i], "abcdefghijklmnopqrstuvwxyz234567"), MR_CHAIN_CHARS);
         for (size_t k = 0; k < i; k++)
             T_TRUE(strcmp(seen[i], seen[k]) != 0);
         mr_app_free(&c.app);

@@ -1,0 +1,443 @@
+/* Steps of the protocol that talk to StarRocks, as calls: feed puts them, loaders run them. A LOAD is
+ * spread over the loaders, a target each; every other call is one job of the control threads, so that
+ * a COMMIT never waits behind the bodies of a later unit. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "exact_priv.h"
+#include "millrace/base/assert.h"
+#include "millrace/base/clock.h"
+#include "millrace/base/log.h"
+#include "millrace/base/race.h"
+#include "millrace/model/tables.h"
+
+/* Closed rows stay readable for longer than labels, prepared transactions and offsets are kept. */
+#define CLOSED_KEPT_US (INT64_C(30) * 86400 * 1000000)
+
+static bool
+is_given_up(const struct mri_call *call)
+{
+    return atomic_load_explicit(&call->give_up, memory_order_relaxed);
+}
+
+static void
+pause_for(const struct mri_call *call)
+{
+    for (int64_t slept = 0; slept < call->pause_ms && !is_given_up(call); slept += 20)
+        mr_clock_sleep_ms(20);
+}
+
+#ifdef MR_RACE_POINTS
+void
+mri_exact_point(const char *stage, enum mr_step_kind kind, const char *where)
+{
+    char place[MR_RACE_PLACE_CHARS + 1];
+    snprintf(place, sizeof place, "%s.%s.%s", stage, mr_step_name(kind), where);
+    for (char *p = place; *p; p++)
+        *p = *p == ' ' ? '_' : *p;
+    mr_race_point(place);
+}
+#endif
+
+/* ---- feed's side ---- */
+
+static struct mri_call *
+free_call(struct mri_exact *exact)
+{
+    for (unsigned i = 0; i < MRI_CALLS; i++)
+        if (!exact->calls[i].used)
+            return &exact->calls[i];
+    return NULL;
+}
+
+static void
+push_job(struct mr_ring *ring, struct mri_call *call, uint32_t target)
+{
+    struct mri_job *job = malloc(sizeof *job);
+    MR_INSIST(job);
+    *job = (struct mri_job){.target = target, .call = call};
+    bool pushed = mr_ring_push_mpmc(ring, job);
+    MR_INSIST(pushed); /* closed only after feed has ended */
+}
+
+/* The ledger rows name the label they are loaded under, so each try has its own. */
+static void
+make_ledger_rows(struct mr_app *app, const struct mr_step *step, struct mr_unit *unit)
+{
+    struct mr_target *target = &unit->targets[unit->target_count];
+    uint32_t count;
+    if (target->body.budget)
+        mr_body_fini(&target->body);
+    pthread_mutex_lock(&app->units_lock);
+    const struct mr_span *rows = mr_ledger_rows(app->ledger, unit->number, &count);
+    MR_INSIST(rows);
+    enum mr_rc rc = mr_harvest_ledger(app->layout, &app->budget, step->chain.text, step->number,
+                                      rows, count, target);
+    pthread_mutex_unlock(&app->units_lock);
+    MR_INSIST(rc == MR_OK);
+}
+
+void
+mri_call_put(struct mr_app *app, const struct mr_step *step, struct mr_unit *unit, int64_t pause_ms)
+{
+    struct mri_exact *exact = app->exact;
+    struct mri_call *call = free_call(exact);
+    MR_INSIST(call);
+    *call = (struct mri_call){.app = app, .step = *step, .unit = unit, .session = exact->session,
+                              .pause_ms = pause_ms, .remaining = 1, .answer = MR_ANSWER_OK,
+                              .used = true};
+    if (!unit) {
+        push_job(app->controls, call, 0);
+        return;
+    }
+    make_ledger_rows(app, step, unit);
+    uint32_t targets = unit->target_count + 1;
+    call->remaining = targets;
+    for (uint32_t i = 0; i < targets; i++)
+        push_job(app->jobs, call, i);
+}
+
+/* Relaxed: requests that the loaders poll. */
+void
+mri_calls_give_up(struct mr_app *app, bool all)
+{
+    for (unsigned i = 0; i < MRI_CALLS; i++) {
+        struct mri_call *call = &app->exact->calls[i];
+        bool beginning = call->step.kind == MR_STEP_BEGIN || call->step.kind == MR_STEP_LOAD ||
+                         call->step.kind == MR_STEP_ANNOUNCE ||
+                         call->step.kind == MR_STEP_FIND_ANNOUNCE;
+        if (call->used && (all || beginning))
+            atomic_store_explicit(&call->give_up, true, memory_order_relaxed);
+    }
+}
+
+/* ---- loaders' side ---- */
+
+static void
+unit_label(const struct mr_app *app, const struct mr_step *step, struct mr_label *ret_label)
+{
+    enum mr_rc rc = mr_label_unit(MR_MODE_MULTI, app->layout->pipeline, &step->chain, step->number,
+                                  NULL, 0, 0, ret_label);
+    MR_INSIST(rc == MR_OK); /* a configured pipeline, a chain that was drawn or parsed */
+}
+
+static void
+log_refusal(const struct mri_call *call, const char *label, const struct mr_load_reply *reply)
+{
+    mr_log(MR_LOG_ERROR, "load", "a step of a transaction was refused",
+           MR_STR("step", mr_step_name(call->step.kind)), MR_STR("label", label),
+           MR_STR("error", reply->message), MR_STR("hint", reply->hint));
+}
+
+static enum mr_answer
+begin(struct mri_loader *loader, const struct mri_call *call, const char *label)
+{
+    struct mr_txn_reply reply;
+    int64_t timeout_s = loader->app->config->starrocks.transaction_timeout_ms / 1000;
+    switch (mr_txn_begin(loader->loader, label, timeout_s, &call->give_up, &reply)) {
+    case MR_OUTCOME_DONE:
+        return MR_ANSWER_OK;
+    case MR_OUTCOME_UNKNOWN:
+        return MR_ANSWER_LOST;
+    case MR_OUTCOME_REJECTED:
+        return MR_ANSWER_ALREADY;
+    case MR_OUTCOME_FATAL:
+        log_refusal(call, label, &reply.load);
+        break;
+    case MR_OUTCOME_RETRY:
+    case MR_OUTCOME_RECONNECT:
+        break;
+    }
+    return MR_ANSWER_ERROR;
+}
+
+static enum mr_answer
+commit(struct mr_loader *loader, const char *label, const _Atomic bool *give_up)
+{
+    struct mr_txn_reply reply;
+    switch (mr_txn_commit(loader, label, give_up, &reply)) {
+    case MR_OUTCOME_DONE:
+        return MR_ANSWER_OK;
+    case MR_OUTCOME_RETRY:
+    case MR_OUTCOME_REJECTED:
+        return MR_ANSWER_ABORTED;
+    case MR_OUTCOME_UNKNOWN:
+        return reply.answer == MR_TXN_MISSING ? MR_ANSWER_UNKNOWN : MR_ANSWER_LOST;
+    case MR_OUTCOME_FATAL:
+    case MR_OUTCOME_RECONNECT:
+        break;
+    }
+    return MR_ANSWER_ERROR;
+}
+
+static enum mr_answer
+rollback(struct mr_loader *loader, const char *label, const _Atomic bool *give_up)
+{
+    struct mr_txn_reply reply;
+    switch (mr_txn_rollback(loader, label, give_up, &reply)) {
+    case MR_OUTCOME_DONE:
+        return reply.answer == MR_TXN_MISSING ? MR_ANSWER_UNKNOWN : MR_ANSWER_ABORTED;
+    case MR_OUTCOME_REJECTED:
+        return MR_ANSWER_ALREADY;
+    case MR_OUTCOME_FATAL:
+    case MR_OUTCOME_RETRY:
+    case MR_OUTCOME_RECONNECT:
+        return MR_ANSWER_ERROR;
+    case MR_OUTCOME_UNKNOWN:
+        break;
+    }
+    return MR_ANSWER_LOST;
+}
+
+/* An open transaction may show as UNKNOWN or PREPARE: neither is committed. */
+static enum mr_answer
+state(struct mr_loader *loader, const char *label)
+{
+    struct mr_error error;
+    switch (mr_load_label_state(loader, label, &error)) {
+    case MR_LABEL_VISIBLE:
+        return MR_ANSWER_OK;
+    case MR_LABEL_COMMITTED:
+        return MR_ANSWER_ALREADY;
+    case MR_LABEL_ABORTED:
+        return MR_ANSWER_ABORTED;
+    case MR_LABEL_UNKNOWN:
+    case MR_LABEL_PREPARE:
+    case MR_LABEL_PREPARED:
+        return MR_ANSWER_UNKNOWN;
+    case MR_LABEL_UNANSWERED:
+        break;
+    }
+    return MR_ANSWER_LOST;
+}
+
+enum mr_answer
+mri_call_settle(struct mr_app *app, struct mr_loader *loader, const struct mr_step *step,
+                const _Atomic bool *give_up)
+{
+    struct mr_label label;
+    unit_label(app, step, &label);
+    if (step->kind == MR_STEP_COMMIT)
+        return commit(loader, label.text, give_up);
+    if (step->kind == MR_STEP_ROLLBACK)
+        return rollback(loader, label.text, give_up);
+    return state(loader, label.text);
+}
+
+/* ---- the registry ---- */
+
+static enum mr_answer
+load_chains(struct mri_loader *loader, const struct mri_call *call, const char *label,
+            struct mr_body *body, bool removes)
+{
+    struct mr_text columns = {.limit = 0};
+    struct mr_load_reply reply;
+    mr_harvest_chain_columns(removes, &columns);
+    MR_INSIST(!columns.overflow);
+    const struct mr_load_job job = {.table = MR_CHAINS_TABLE, .label = label,
+                                    .columns = mr_text_str(&columns), .body = body};
+    enum mr_outcome outcome = body->rows > 0
+                                  ? mr_load_settled(loader->loader, &job, &call->give_up, &reply)
+                                  : MR_OUTCOME_DONE;
+    if (outcome != MR_OUTCOME_DONE && outcome != MR_OUTCOME_RETRY)
+        log_refusal(call, label, &reply);
+    mr_text_fini(&columns);
+    mr_body_fini(body);
+    return outcome == MR_OUTCOME_DONE ? MR_ANSWER_OK : MR_ANSWER_ERROR;
+}
+
+/* The rows of the chain in force; feed changes them only between chains, without calls under way. */
+static enum mr_answer
+announce(struct mri_loader *loader, const struct mri_call *call)
+{
+    struct mr_app *app = loader->app;
+    struct mri_exact *exact = app->exact;
+    struct mr_registry_row *rows = calloc(exact->start_count + 1, sizeof *rows);
+    struct mr_label label;
+    struct mr_body body;
+    MR_INSIST(rows);
+    for (uint32_t i = 0; i < exact->start_count; i++)
+        rows[i] = (struct mr_registry_row){
+            .place = {exact->starts[i].topic, exact->starts[i].partition},
+            .chain = call->step.chain,
+            .seq = exact->verdicts[i].seq,
+            .start = exact->starts[i].end,
+            .announced_us = mr_clock_wall_us()};
+    enum mr_rc rc = mr_label_announce(app->layout->pipeline, &call->step.chain, call->step.number,
+                                      &label);
+    if (rc == MR_OK)
+        rc = mr_harvest_chains(app->layout, &app->budget, rows, exact->start_count,
+                               exact->start_count, INT64_MIN, &body);
+    free(rows);
+    return rc == MR_OK ? load_chains(loader, call, label.text, &body, false) : MR_ANSWER_ERROR;
+}
+
+/* Are all rows of the chain there? */
+static bool
+has_all(const struct mri_exact *exact, const struct mr_registry_row *rows, uint32_t count)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < exact->start_count; i++)
+        for (uint32_t k = 0; k < count; k++)
+            if (rows[k].place.topic == exact->starts[i].topic &&
+                rows[k].place.partition == exact->starts[i].partition && !rows[k].closed) {
+                found++;
+                break;
+            }
+    return found == exact->start_count;
+}
+
+static enum mr_answer
+find_announce(struct mr_app *app, const struct mri_call *call)
+{
+    struct mr_sql *sql = NULL;
+    struct mr_error error = {.rc = MR_OK};
+    struct mr_other_topics topics = {NULL, 0};
+    struct mr_registry_row *rows = NULL;
+    uint32_t count = 0;
+    if (app->options.without_sql)
+        return MR_ANSWER_OK;
+    enum mr_rc rc = mr_sql_connect_leader(app->config, &sql, &error);
+    if (rc == MR_OK)
+        rc = mr_sql_chain(sql, app->layout, &topics, &call->step.chain, &rows, &count, &error);
+    bool all = rc == MR_OK && has_all(app->exact, rows, count);
+    free(rows);
+    mr_other_topics_fini(&topics);
+    mr_sql_close(&sql);
+    if (rc == MR_OK)
+        return all ? MR_ANSWER_OK : MR_ANSWER_UNKNOWN;
+    mr_log_error("verify", "the registry cannot be read: asking again", &error);
+    return MR_ANSWER_ERROR;
+}
+
+/* Rows that were closed long ago, to be deleted by the same load. No answer: the next time. */
+static uint32_t
+find_old(struct mr_app *app, struct mr_registry_row **ret_rows)
+{
+    const struct mri_exact *exact = app->exact;
+    struct mr_place *places = calloc(exact->start_count + 1, sizeof *places);
+    struct mr_sql *sql = NULL;
+    struct mr_error error = {.rc = MR_OK};
+    uint32_t count = 0;
+    *ret_rows = NULL;
+    MR_INSIST(places);
+    for (uint32_t i = 0; i < exact->start_count; i++)
+        places[i] = (struct mr_place){exact->starts[i].topic, exact->starts[i].partition};
+    enum mr_rc rc = app->options.without_sql ? MR_STOPPED
+                                             : mr_sql_connect_leader(app->config, &sql, &error);
+    if (rc == MR_OK)
+        rc = mr_sql_chains_closed_before(sql, app->layout, places, exact->start_count,
+                                         mr_clock_wall_us() - CLOSED_KEPT_US, ret_rows, &count,
+                                         &error);
+    if (rc != MR_OK && !app->options.without_sql)
+        mr_log_error("verify", "old rows of the registry stay for now", &error);
+    mr_sql_close(&sql);
+    free(places);
+    return rc == MR_OK ? count : 0;
+}
+
+static enum mr_answer
+close_chains(struct mri_loader *loader, const struct mri_call *call)
+{
+    struct mr_app *app = loader->app;
+    struct mri_exact *exact = app->exact;
+    struct mr_registry_row *old;
+    struct mr_label label;
+    struct mr_body body;
+    uint32_t old_count = find_old(app, &old), count = exact->open_count + old_count;
+    struct mr_registry_row *rows = calloc(count + 1, sizeof *rows);
+    MR_INSIST(rows);
+    if (exact->open_count > 0)
+        memcpy(rows, exact->open, exact->open_count * sizeof *rows);
+    if (old_count > 0)
+        memcpy(rows + exact->open_count, old, old_count * sizeof *rows);
+    enum mr_rc rc =
+        mr_label_close(app->layout->pipeline, &call->step.chain, call->step.number, &label);
+    if (rc == MR_OK)
+        rc = mr_harvest_chains(app->layout, &app->budget, rows, count, exact->open_count,
+                               mr_clock_wall_us(), &body);
+    free(rows);
+    free(old);
+    return rc == MR_OK ? load_chains(loader, call, label.text, &body, old_count > 0)
+                       : MR_ANSWER_ERROR;
+}
+
+/* ---- one job ---- */
+
+static enum mr_answer
+control(struct mri_loader *loader, struct mri_call *call)
+{
+    struct mr_label label;
+    if (call->step.kind == MR_STEP_ANNOUNCE)
+        return announce(loader, call);
+    if (call->step.kind == MR_STEP_FIND_ANNOUNCE)
+        return find_announce(loader->app, call);
+    if (call->step.kind == MR_STEP_CLOSE)
+        return close_chains(loader, call);
+    if (call->step.kind != MR_STEP_BEGIN)
+        return mri_call_settle(loader->app, loader->loader, &call->step, &call->give_up);
+    unit_label(loader->app, &call->step, &label);
+    return begin(loader, call, label.text);
+}
+
+static void
+note_refused(struct mri_call *call)
+{
+    pthread_mutex_lock(&call->app->units_lock);
+    call->refused = true;
+    pthread_mutex_unlock(&call->app->units_lock);
+}
+
+static enum mr_answer
+load_target(struct mri_loader *loader, struct mri_call *call, uint32_t index)
+{
+    struct mr_app *app = loader->app;
+    const struct mr_target *target = &call->unit->targets[index];
+    struct mr_text columns = {.limit = 0};
+    struct mr_txn_reply reply;
+    struct mr_load_job job;
+    struct mr_label label;
+    if (is_given_up(call))
+        return MR_ANSWER_ERROR;
+    if (target->body.rows == 0)
+        return MR_ANSWER_OK; /* servers refuse empty loads */
+    unit_label(app, &call->step, &label);
+    mri_land_job(app, target, label.text, &columns, &job);
+    enum mr_outcome outcome = mr_txn_load(loader->loader, &job, &call->give_up, &reply);
+    if (outcome == MR_OUTCOME_REJECTED || outcome == MR_OUTCOME_FATAL)
+        mri_land_report_rejected(loader, &job, &reply.load);
+    if (outcome == MR_OUTCOME_REJECTED && target->kind == MR_TARGET_DETAIL &&
+        mri_refuse_find(loader, call, &job))
+        note_refused(call);
+    mr_text_fini(&columns);
+    return outcome == MR_OUTCOME_DONE ? MR_ANSWER_OK : MR_ANSWER_ERROR;
+}
+
+/* True for the last one, which brings the answer back. A target that fails ends the others. */
+static bool
+settle(struct mr_app *app, struct mri_call *call, enum mr_answer answer)
+{
+    if (answer != MR_ANSWER_OK)
+        atomic_store_explicit(&call->give_up, true, memory_order_relaxed);
+    pthread_mutex_lock(&app->units_lock);
+    if (answer != MR_ANSWER_OK)
+        call->answer = answer;
+    bool last = --call->remaining == 0;
+    pthread_mutex_unlock(&app->units_lock);
+    return last;
+}
+
+void
+mri_call_run(struct mri_loader *loader, struct mri_call *call, uint32_t target)
+{
+    struct mr_app *app = loader->app;
+    mri_exact_point("exact", call->step.kind, "before");
+    pause_for(call);
+    enum mr_answer answer =
+        call->unit ? load_target(loader, call, target) : control(loader, call);
+    mri_exact_point("exact", call->step.kind, "after");
+    if (settle(app, call, answer)) {
+        bool pushed = mr_ring_push_mpmc(app->exact->answers, call);
+        MR_INSIST(pushed); /* as many places as calls */
+    }
+}

@@ -1,0 +1,439 @@
+/* Exactly-once delivery, feed's side: drives the machine of the chain in force. */
+#include "exact_priv.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "millrace/base/assert.h"
+#include "millrace/base/clock.h"
+#include "millrace/base/hash.h"
+#include "millrace/base/log.h"
+
+#define PAUSE_MIN_MS 100
+#define PAUSE_MAX_MS 10000
+#define KAFKA_PAUSE_MS 200
+#define LEAVE_MS 10000
+#define REJOIN_MS 5000
+#define IDLE_MS 5
+
+int64_t
+mri_exact_pause_ms(uint32_t failures)
+{
+    if (failures == 0)
+        return 0;
+    int64_t pause = PAUSE_MIN_MS << (failures < 8 ? failures - 1 : 7);
+    pause = pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS;
+    return pause / 2 + (int64_t)(mr_hash_random() % (uint64_t)(pause / 2 + 1));
+}
+
+/* What the tables are made of: a replay may be made under another one, and says so. */
+static uint64_t
+config_version(const struct mr_app *app)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    MR_INSIST(out);
+    enum mr_rc rc = mr_ddl_print(app->config, app->layout, out);
+    MR_INSIST(fclose(out) == 0);
+    uint64_t version = rc == MR_OK ? mr_hash_bytes(text, size, 0) : 0;
+    free(text);
+    return version;
+}
+
+enum mr_rc
+mri_exact_new(struct mr_app *app)
+{
+    struct mri_exact *exact = calloc(1, sizeof *exact);
+    if (!exact)
+        return MR_MEMORY;
+    app->exact = exact;
+    enum mr_rc rc = mr_ring_new(MRI_CALLS, &exact->answers);
+    if (rc == MR_OK)
+        rc = mr_loader_new(app->hub, &exact->loader);
+    exact->config_version = config_version(app);
+    return rc;
+}
+
+static void
+drop_session(struct mri_exact *exact)
+{
+    mr_live_free(&exact->live);
+    mr_recovery_free(&exact->recovery);
+    free(exact->verdicts);
+    free(exact->starts);
+    free(exact->open);
+    exact->verdicts = NULL;
+    exact->starts = NULL;
+    exact->open = NULL;
+    exact->verdict_count = exact->start_count = exact->open_count = 0;
+    exact->session++;
+}
+
+void
+mri_exact_free(struct mr_app *app)
+{
+    if (!app->exact)
+        return;
+    drop_session(app->exact);
+    mr_loader_free(&app->exact->loader);
+    mr_ring_free(&app->exact->answers);
+    free(app->exact);
+    app->exact = NULL;
+}
+
+/* ---- units ---- */
+
+/* A unit leaves the list; landed: the sink has committed it. Its call, if any, was answered. */
+static void
+end_unit(struct mr_app *app, struct mr_unit **link, bool landed)
+{
+    struct mr_unit *unit = *link;
+    pthread_mutex_lock(&app->units_lock);
+    *link = unit->next;
+    if (landed) {
+        mr_ledger_loaded(app->ledger, unit->number);
+        mr_ledger_committed(app->ledger, unit->number);
+        app->landed_records += unit->records;
+        app->committed_records += unit->records;
+        app->visible_at_ms = mr_clock_monotonic_ms();
+        if (unit->newest_event_us > app->visible_event_us)
+            app->visible_event_us = unit->newest_event_us;
+    } else {
+        mr_ledger_failed(app->ledger, unit->number);
+    }
+    pthread_mutex_unlock(&app->units_lock);
+    mr_metrics_add(app->feed_cell, landed ? MR_M_UNITS_DONE : MR_M_UNITS_FAILED, 1);
+    if (landed)
+        mri_land_log(unit);
+    mri_land_forget(app, &unit);
+}
+
+static bool
+is_dropped(const struct mr_unit *unit)
+{
+    return atomic_load_explicit(&unit->dropped, memory_order_relaxed);
+}
+
+/* Is a call of it under way? */
+static bool
+is_busy(const struct mri_exact *exact, const struct mr_unit *unit)
+{
+    for (unsigned i = 0; i < MRI_CALLS; i++)
+        if (exact->calls[i].used && exact->calls[i].unit == unit)
+            return true;
+    return false;
+}
+
+/* Harvest only appends, under the lock; all else about the list is feed's. */
+static struct mr_unit **
+next_link(struct mr_app *app, struct mr_unit **link)
+{
+    pthread_mutex_lock(&app->units_lock);
+    struct mr_unit **next = *link ? &(*link)->next : NULL;
+    if (next && !*next)
+        next = NULL;
+    pthread_mutex_unlock(&app->units_lock);
+    return next;
+}
+
+static struct mr_unit **
+first_link(struct mr_app *app)
+{
+    pthread_mutex_lock(&app->units_lock);
+    struct mr_unit **link = app->units ? &app->units : NULL;
+    pthread_mutex_unlock(&app->units_lock);
+    return link;
+}
+
+void
+mri_exact_sweep(struct mr_app *app)
+{
+    struct mr_unit **link = first_link(app);
+    while (link) {
+        if (is_dropped(*link) && !is_busy(app->exact, *link)) {
+            end_unit(app, link, false);
+            link = first_link(app);
+        } else {
+            link = next_link(app, link);
+        }
+    }
+}
+
+/* Units that the machine says are in. */
+static void
+take_landed(struct mr_app *app)
+{
+    uint64_t committed = mr_live_committed(app->exact->live);
+    struct mr_unit **link = first_link(app);
+    while (link && (*link)->number <= committed) {
+        app->exact->failures = 0;
+        end_unit(app, link, true);
+        link = first_link(app);
+    }
+}
+
+/* The next harvested unit goes to the chain, oldest first. */
+static void
+feed_units(struct mr_app *app)
+{
+    struct mri_exact *exact = app->exact;
+    struct mr_unit **link = first_link(app);
+    while (link && mr_live_may_feed(exact->live)) {
+        if ((*link)->number > exact->fed && !is_dropped(*link)) {
+            exact->fed = (*link)->number;
+            mr_live_feed(exact->live, exact->fed);
+        }
+        link = next_link(app, link);
+    }
+}
+
+/* ---- calls ---- */
+
+static void
+log_answer(const struct mri_call *call)
+{
+    if (call->answer != MR_ANSWER_OK)
+        mr_log(MR_LOG_WARN, "load", "a step of the protocol did not succeed",
+               MR_STR("step", mr_step_name(call->step.kind)),
+               MR_STR("chain", call->step.chain.text), MR_INT("n", call->step.number),
+               MR_INT("answer", call->answer));
+}
+
+static void
+take_answer(struct mr_app *app, struct mri_call *call)
+{
+    struct mri_exact *exact = app->exact;
+    struct mr_standing now;
+    bool begins = call->step.kind == MR_STEP_BEGIN || call->step.kind == MR_STEP_LOAD;
+    log_answer(call);
+    if (call->answer != MR_ANSWER_OK)
+        exact->failures += begins || !call->unit;
+    call->used = false;
+    if (!exact->live || call->session != exact->session)
+        return;
+    mr_consumer_standing(app->consumer, &now);
+    mr_live_answer(exact->live, &call->step, call->answer, &now);
+    take_landed(app);
+    if (call->refused) { /* the unit is read again, those records as refused ones */
+        exact->restart = true;
+        mr_live_revoke(exact->live, false);
+    }
+}
+
+static void
+take_answers(struct mr_app *app)
+{
+    struct mri_call *call;
+    while ((call = mr_ring_pop_mpmc(app->exact->answers, 0)) != NULL)
+        take_answer(app, call);
+}
+
+static bool
+has_calls(const struct mri_exact *exact)
+{
+    for (unsigned i = 0; i < MRI_CALLS; i++)
+        if (exact->calls[i].used)
+            return true;
+    return false;
+}
+
+/* Nothing of the session is under way any more: its rows may be freed, its units too. */
+static void
+end_calls(struct mr_app *app)
+{
+    mri_calls_give_up(app, true);
+    while (has_calls(app->exact)) {
+        struct mri_call *call = mr_ring_pop_mpmc(app->exact->answers, IDLE_MS);
+        if (call)
+            call->used = false;
+    }
+}
+
+/* ---- a chain's life ---- */
+
+static void
+end_session(struct mr_app *app)
+{
+    end_calls(app);
+    mri_land_give_up(app);
+    mri_exact_sweep(app);
+    drop_session(app->exact);
+}
+
+/* All that was taken and has not landed is dropped and read again, after recovery. */
+static void
+begin_again(struct mr_app *app)
+{
+    struct mri_exact *exact = app->exact;
+    exact->restart = true;
+    if (exact->in_event)
+        return; /* the partitions are going, or have just come */
+    exact->restart = false;
+    exact->left_at_ms = 0;
+    if (app->pending)
+        mr_batch_reset(app->pending);
+    mri_cut(app, MR_M_CUT_STOP);
+    end_session(app);
+    mr_log(MR_LOG_WARN, "app", "recovering: what has not landed will be read again");
+    mr_consumer_restart(app->consumer);
+}
+
+static void
+end_chain(struct mr_app *app, enum mr_outcome_end end)
+{
+    struct mri_exact *exact = app->exact;
+    if (end == MR_END_STOPPED) {
+        enum mr_stop stop = mr_live_stop(exact->live);
+        (void)mr_error_set(&exact->stop, MR_STOPPED, "chain %s: stopped, %s", exact->chain.text,
+                           mr_stop_text(stop));
+        mr_error_hint(&exact->stop, "%s", mr_stop_hint(stop));
+    }
+    if (end == MR_END_LEFT) {
+        mr_log(MR_LOG_WARN, "consume", "the place in the group was lost: the next owner settles "
+                                       "what was under way", MR_STR("chain", exact->chain.text));
+        exact->left_at_ms = mr_clock_monotonic_ms();
+    }
+    end_session(app);
+    if (end == MR_END_RECOVER || exact->restart)
+        begin_again(app);
+}
+
+/* Every chain that ended as LEFT is followed by a rebalance; where none comes although the member is
+ * one again, its partitions are recovered as they are. */
+static void
+watch_left(struct mr_app *app)
+{
+    struct mri_exact *exact = app->exact;
+    struct mr_standing now;
+    if (exact->left_at_ms == 0 || exact->in_event ||
+        mr_clock_monotonic_ms() - exact->left_at_ms < REJOIN_MS)
+        return;
+    mr_consumer_standing(app->consumer, &now);
+    exact->left_at_ms = mr_clock_monotonic_ms();
+    if (!now.lost && now.generation >= 0 && app->consumer_state.joined)
+        begin_again(app);
+}
+
+/* A step of Kafka's: done here and now. */
+static void
+do_offsets(struct mr_app *app, const struct mr_step *step)
+{
+    struct mri_exact *exact = app->exact;
+    struct mr_standing now;
+    enum mr_answer answer = mri_offsets_step(app, step);
+    if (answer != MR_ANSWER_OK)
+        exact->kafka_after_ms = mr_clock_monotonic_ms() + KAFKA_PAUSE_MS;
+    mr_consumer_standing(app->consumer, &now);
+    mr_live_answer(exact->live, step, answer, &now);
+}
+
+static void
+do_step(struct mr_app *app, const struct mr_step *step)
+{
+    bool finishes = step->kind == MR_STEP_COMMIT || step->kind == MR_STEP_ROLLBACK;
+    if (step->kind == MR_STEP_COMMIT_CHAIN || step->kind == MR_STEP_READ_CHAIN ||
+        step->kind == MR_STEP_DECIDE || step->kind == MR_STEP_READ_UNIT)
+        do_offsets(app, step);
+    else if (step->kind == MR_STEP_LOAD)
+        mri_call_put(app, step, mri_land_find(app, step->content), 0);
+    else
+        mri_call_put(app, step, NULL, finishes ? 0 : mri_exact_pause_ms(app->exact->failures));
+}
+
+void
+mri_exact_pump(struct mr_app *app)
+{
+    struct mri_exact *exact = app->exact;
+    struct mr_standing now;
+    struct mr_step step;
+    take_answers(app);
+    mri_exact_sweep(app);
+    if (exact->restart && !exact->live && !exact->in_event)
+        begin_again(app);
+    watch_left(app);
+    while (exact->live && mr_clock_monotonic_ms() >= exact->kafka_after_ms) {
+        feed_units(app);
+        mr_consumer_standing(app->consumer, &now);
+        mr_live_next(exact->live, &now, &step);
+        if (step.kind == MR_STEP_NONE)
+            return;
+        if (step.kind == MR_STEP_END) {
+            end_chain(app, step.end);
+            return;
+        }
+        do_step(app, &step);
+    }
+}
+
+static enum mr_rc
+copy_recovery(struct mri_exact *exact, const struct mr_span *spans, uint32_t count)
+{
+    uint32_t verdicts = 0, open = 0;
+    const struct mr_verdict *found =
+        exact->recovery ? mr_recovery_verdicts(exact->recovery, &verdicts) : NULL;
+    const struct mr_registry_row *rows =
+        exact->recovery ? mr_recovery_open(exact->recovery, &open) : NULL;
+    MR_INSIST(!found || verdicts == count);
+    exact->verdicts = calloc(count + 1, sizeof *exact->verdicts);
+    exact->starts = calloc(count + 1, sizeof *exact->starts);
+    exact->open = calloc(open + 1, sizeof *exact->open);
+    if (!exact->verdicts || !exact->starts || !exact->open)
+        return MR_MEMORY;
+    for (uint32_t i = 0; i < count; i++) {
+        exact->starts[i] = spans[i];
+        exact->verdicts[i] = found ? found[i] : (struct mr_verdict){.committed = -1, .seq = 1};
+    }
+    if (open > 0)
+        memcpy(exact->open, rows, open * sizeof *rows);
+    exact->verdict_count = exact->start_count = count;
+    exact->open_count = open;
+    return MR_OK;
+}
+
+enum mr_rc
+mri_exact_begin(struct mr_app *app, const struct mr_span *spans, uint32_t count)
+{
+    struct mri_exact *exact = app->exact;
+    struct mr_standing taken;
+    MR_INSIST(!exact->live);
+    enum mr_rc rc = copy_recovery(exact, spans, count);
+    mr_recovery_free(&exact->recovery);
+    mri_draw_chain(&exact->chain);
+    mr_consumer_standing(app->consumer, &taken);
+    if (rc == MR_OK)
+        rc = mr_live_new(&exact->chain, &taken, exact->open_count > 0, &exact->live);
+    if (rc != MR_OK) {
+        drop_session(exact);
+        return rc;
+    }
+    exact->left_at_ms = 0;
+    exact->restart = false;
+    exact->replaying = mr_consumer_replaying(app->consumer);
+    pthread_mutex_lock(&app->units_lock);
+    snprintf(app->chain, sizeof app->chain, "%s", exact->chain.text);
+    pthread_mutex_unlock(&app->units_lock);
+    return MR_OK;
+}
+
+/* In the event: what has a decision is committed, the rest rolled back; what cannot be settled in time
+ * is left to the next owner, whose fence finds it. */
+void
+mri_exact_leave(struct mr_app *app)
+{
+    struct mri_exact *exact = app->exact;
+    int64_t start = mr_clock_monotonic_ms();
+    if (exact->live) {
+        mr_live_revoke(exact->live, false);
+        mri_calls_give_up(app, false);
+    }
+    while (exact->live && mr_clock_monotonic_ms() - start < LEAVE_MS) {
+        mri_exact_pump(app);
+        if (exact->live)
+            mr_clock_sleep_ms(IDLE_MS);
+    }
+    end_session(app);
+    exact->restart = false;
+    exact->left_at_ms = 0;
+}

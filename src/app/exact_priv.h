@@ -1,0 +1,133 @@
+/* Private to src/app: exactly-once delivery. The protocol's machines (millrace/protocol.h) say what to
+ * do next; here it is done.
+ *
+ * Threads: the machines, the sweep of the list of units and everything else here belong to feed,
+ * apart from calls.c: steps that talk to StarRocks go as calls to the loaders, and their answers
+ * come back through a ring. Offset commits and recovery run on feed itself.
+ * Memory: at most MRI_CALLS calls at once, one a step of the machine. */
+#pragma once
+
+#include "app_priv.h"
+#include "millrace/load_txn.h"
+#include "millrace/protocol.h"
+
+#define MRI_CALLS (MR_LIVE_UNITS + 1) /* one a unit, one of the chain */
+
+/* A step under way. */
+struct mri_call {
+    struct mr_app *app;        /* [const] */
+    struct mr_step step;       /* [const] while it is under way */
+    struct mr_unit *unit;      /* [const] of a LOAD, else NULL */
+    uint64_t session;          /* [const] of which chain; answers to an older one are not taken */
+    int64_t pause_ms;          /* [const] before it begins */
+    _Atomic bool give_up;      /* [atomic: relaxed, a request that the loaders poll] */
+    uint32_t remaining;        /* [lock: units_lock] targets of a LOAD that are not answered */
+    enum mr_answer answer;     /* [lock: units_lock] then feed's, through the ring */
+    bool refused;              /* [lock: units_lock] rows were found that the server refuses */
+    bool used;                 /* [own: feed] */
+};
+
+struct mri_exact {
+    struct mr_live *live;         /* NULL: no chain: nothing assigned, or the place was lost */
+    struct mr_chain chain;
+    struct mr_recovery *recovery; /* from `assigned` to `positions` */
+    struct mr_verdict *verdicts;  /* of the chain's assignment, for its announcement */
+    uint32_t verdict_count;
+    struct mr_span *starts;       /* positions of the same partitions */
+    uint32_t start_count;
+    struct mr_registry_row *open; /* rows of predecessors, to be closed */
+    uint32_t open_count;
+    uint64_t session;             /* counts chains */
+    uint64_t fed;                 /* number of the last unit that a chain was given */
+    uint32_t failures;            /* BEGIN and LOAD without success, since the last success */
+    int64_t kafka_after_ms;       /* no offset commit before, after one that failed */
+    int64_t left_at_ms;           /* when the place in the group was lost; 0: it is held */
+    bool replaying;
+    bool in_event;                /* inside a rebalance: no restart */
+    bool restart;                 /* begin again as soon as that is allowed */
+    struct mr_error stop;         /* why recovery stopped; rc MR_OK: it did not */
+    uint64_t config_version;
+    struct mr_loader *loader;     /* feed's own, for recovery */
+    struct mr_ring *answers;      /* calls that were answered */
+    struct mri_call calls[MRI_CALLS];
+};
+
+/* A race point "<stage>.<step>.<where>", blanks of the step's name as `_`. */
+#ifdef MR_RACE_POINTS
+void
+mri_exact_point(const char *stage, enum mr_step_kind kind, const char *where);
+#else
+#define mri_exact_point(stage, kind, where) ((void)0)
+#endif
+
+/* ---- exact.c ---- Thread: feed. */
+
+MR_NODISCARD enum mr_rc
+mri_exact_new(struct mr_app *app);
+
+/* After all threads have ended. */
+void
+mri_exact_free(struct mr_app *app);
+
+/* Takes answers, hands units to the chain, does what is due. Blocks for offset commits only. */
+void
+mri_exact_pump(struct mr_app *app);
+
+/* New positions, after recovery: a new chain. */
+MR_NODISCARD enum mr_rc
+mri_exact_begin(struct mr_app *app, const struct mr_span *spans, uint32_t count);
+
+/* The partitions go: what is decided is finished, the rest rolled back, for a bounded time. */
+void
+mri_exact_leave(struct mr_app *app);
+
+/* Units given up by nobody's call any more are freed. */
+void
+mri_exact_sweep(struct mr_app *app);
+
+/* Pauses grow from failure to failure. */
+int64_t
+mri_exact_pause_ms(uint32_t failures);
+
+/* ---- calls.c ---- Thread: feed puts them, loaders run them. */
+
+void
+mri_call_put(struct mr_app *app, const struct mr_step *step, struct mr_unit *unit,
+             int64_t pause_ms);
+
+/* Thread: loader. target: of a LOAD. */
+void
+mri_call_run(struct mri_loader *loader, struct mri_call *call, uint32_t target);
+
+/* Calls that are under way end soon; all: also those that finish what was begun. */
+void
+mri_calls_give_up(struct mr_app *app, bool all);
+
+/* One of COMMIT, ROLLBACK, VISIBLE, ASK_STATE; also recovery's. */
+enum mr_answer
+mri_call_settle(struct mr_app *app, struct mr_loader *loader, const struct mr_step *step,
+                const _Atomic bool *give_up);
+
+/* ---- offsets.c ---- Thread: feed. COMMIT_CHAIN, READ_CHAIN, DECIDE, READ_UNIT. */
+
+enum mr_answer
+mri_offsets_step(struct mr_app *app, const struct mr_step *step);
+
+/* The group's offsets of these partitions with their metadata, decoded. Caller frees. */
+MR_NODISCARD enum mr_rc
+mri_offsets_read(struct mr_app *app, const struct mr_place *places, uint32_t count,
+                 struct mr_committed **ret_list, struct mr_error *reterr_error);
+
+/* ---- recover.c ---- Thread: feed, inside `assigned`. */
+
+/* Where to start: spans and until as the event wants them. MR_STOPPED: exact->stop says why. */
+MR_NODISCARD enum mr_rc
+mri_recover_exact(struct mr_app *app, struct mr_span *spans, int64_t *until, uint32_t count);
+
+/* ---- refuse.c ---- Thread: loader. */
+
+/* Looks for the rows of a refused detail body that the server means. True: their offsets are noted, and
+ * the unit is to be read again. */
+bool
+mri_refuse_find(struct mri_loader *loader, const struct mri_call *call,
+                const struct mr_load_job *job);

@@ -1,0 +1,228 @@
+/* Events that our own checks passed and the server refuses. A load fails as a whole, so the rows that it
+ * means are looked for by halves, each half in a transaction that is rolled back whatever it says. Their
+ * offsets are noted, the unit is read again, and those records go to quarantine instead of being
+ * events: so tables, rollups and totals agree.
+ *
+ * Threads: found by a loader, asked by the workers. Progress: a look-up is wait-free.
+ * Memory: two lists of at most NOTED_MAX offsets: the one before may still be a worker's, the one before
+ *   that is nobody's, for the units of its time are quiet by the time that a later one is searched.
+ * Limits: more refused rows than FOUND_MAX in one unit, or nothing but refused rows, mean that the table
+ * does not fit the events: that is an operator's to mend, and nothing is noted. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "exact_priv.h"
+#include "millrace/base/assert.h"
+#include "millrace/base/log.h"
+
+#define FOUND_MAX 256
+#define NOTED_MAX 4096
+#define TRIAL_TIMEOUT_S 60
+#define SAMPLE_MIN 64 /* rows from which on three of them are tried first */
+
+struct mri_refused {
+    struct mr_source at;
+    char message[160];
+};
+
+struct mri_refusals {
+    struct mri_refusals *before; /* freed with this one, or by the next */
+    uint32_t count;
+    struct mri_refused rows[];   /* sorted */
+};
+
+struct search {
+    struct mri_loader *loader;
+    const struct mri_call *call;
+    const struct mr_load_job *job; /* of the whole body */
+    const struct mr_source *sources;
+    struct mri_refused found[FOUND_MAX];
+    uint32_t count;
+    bool failed; /* a trial without a clear answer, or too many rows: nothing is known */
+};
+
+static int
+compare(const void *a, const void *b)
+{
+    const struct mr_source *x = &((const struct mri_refused *)a)->at;
+    const struct mr_source *y = &((const struct mri_refused *)b)->at;
+    if (x->topic != y->topic)
+        return x->topic < y->topic ? -1 : 1;
+    if (x->partition != y->partition)
+        return x->partition < y->partition ? -1 : 1;
+    return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+bool
+mri_refuse_ask(const struct mri_refusals *refusals, const struct mr_record *record,
+               struct mr_reject_info *ret_info)
+{
+    struct mri_refused key = {.at = {record->topic, record->partition, record->offset}};
+    const struct mri_refused *row =
+        bsearch(&key, refusals->rows, refusals->count, sizeof key, compare);
+    if (!row)
+        return false;
+    ret_info->reason = MR_REJECT_load;
+    snprintf(ret_info->message, sizeof ret_info->message, "%s", row->message);
+    return true;
+}
+
+const struct mri_refusals *
+mri_refuse_noted(struct mr_app *app)
+{
+    /* Acquire: the rows; partner: the release in note. */
+    return atomic_load_explicit(&app->refusals, memory_order_acquire);
+}
+
+void
+mri_refuse_free(struct mr_app *app)
+{
+    struct mri_refusals *list = atomic_load_explicit(&app->refusals, memory_order_relaxed);
+    while (list) {
+        struct mri_refusals *before = list->before;
+        free(list);
+        list = before;
+    }
+    atomic_store_explicit(&app->refusals, NULL, memory_order_relaxed);
+}
+
+/* The new rows and, as far as there is room, those known before. One unit is searched at a time. */
+static void
+note(struct mr_app *app, const struct search *search)
+{
+    struct mri_refusals *before = atomic_load_explicit(&app->refusals, memory_order_relaxed);
+    uint32_t kept = before ? before->count : 0;
+    if (kept + search->count > NOTED_MAX)
+        kept = NOTED_MAX - search->count;
+    struct mri_refusals *list =
+        malloc(sizeof *list + (kept + (size_t)search->count) * sizeof list->rows[0]);
+    MR_INSIST(list);
+    if (before) {
+        free(before->before);
+        before->before = NULL;
+    }
+    list->before = before;
+    list->count = kept + search->count;
+    memcpy(list->rows, search->found, search->count * sizeof list->rows[0]);
+    if (kept > 0)
+        memcpy(list->rows + search->count, before->rows + (before->count - kept),
+               kept * sizeof list->rows[0]);
+    qsort(list->rows, list->count, sizeof list->rows[0], compare);
+    /* Release: the rows; partner: the acquire in mri_refuse_noted. */
+    atomic_store_explicit(&app->refusals, list, memory_order_release);
+}
+
+static void
+describe(struct search *search, const struct mr_load_reply *reply, char out[160])
+{
+    char rows[512] = "";
+    if (reply->error_url[0] &&
+        mr_load_error_rows(search->loader->loader, reply->error_url, rows, sizeof rows) != MR_OK)
+        rows[0] = '\0';
+    snprintf(out, 160, "refused by the server: %.130s", rows[0] ? rows : reply->message);
+}
+
+/* One trial: do these rows load? The transaction is rolled back in any case. */
+static enum mr_outcome
+try_rows(struct search *search, uint64_t first, uint64_t rows, char message[160])
+{
+    struct mr_app *app = search->loader->app;
+    struct mr_loader *loader = search->loader->loader;
+    const _Atomic bool *give_up = &search->call->give_up;
+    struct mr_txn_reply reply, end;
+    struct mr_body body;
+    char label[MR_LABEL_CHARS + 1];
+    if (mr_harvest_slice(search->job->body, first, rows, &body) != MR_OK)
+        return MR_OUTCOME_RETRY;
+    /* A letter, so that no fence ever meets it. */
+    uint64_t trial = atomic_fetch_add_explicit(&app->trials, 1, memory_order_relaxed) + 1;
+    snprintf(label, sizeof label, "%s-%s-t%llu", app->layout->pipeline,
+             search->call->step.chain.text, (unsigned long long)trial);
+    struct mr_load_job job = *search->job;
+    job.label = label;
+    job.body = &body;
+    enum mr_outcome outcome = mr_txn_begin(loader, label, TRIAL_TIMEOUT_S, give_up, &reply);
+    if (outcome == MR_OUTCOME_DONE)
+        outcome = mr_txn_load(loader, &job, give_up, &reply);
+    else if (outcome == MR_OUTCOME_REJECTED)
+        outcome = MR_OUTCOME_RETRY; /* of the label, not of rows */
+    if (outcome == MR_OUTCOME_REJECTED && rows == 1)
+        describe(search, &reply.load, message);
+    (void)mr_txn_rollback(loader, label, give_up, &end);
+    mr_body_fini(&body);
+    return outcome;
+}
+
+/* Depth is the logarithm of the rows. */
+static void
+search_rows(struct search *search, uint64_t first, uint64_t rows)
+{
+    char message[160] = "";
+    if (search->failed)
+        return;
+    enum mr_outcome outcome = try_rows(search, first, rows, message);
+    if (outcome == MR_OUTCOME_DONE)
+        return;
+    if (outcome != MR_OUTCOME_REJECTED || (rows == 1 && search->count == FOUND_MAX)) {
+        search->failed = true;
+    } else if (rows == 1) {
+        struct mri_refused *row = &search->found[search->count++];
+        row->at = search->sources[first];
+        memcpy(row->message, message, sizeof row->message);
+    } else {
+        search_rows(search, first, rows / 2);
+        search_rows(search, first + rows / 2, rows - rows / 2);
+    }
+}
+
+/* First, middle and last of many rows are all refused: then it is the table, not the rows. */
+static bool
+is_table(struct search *search)
+{
+    uint64_t rows = search->job->body->rows;
+    const uint64_t samples[] = {0, rows / 2, rows - 1};
+    char message[160];
+    if (rows < SAMPLE_MIN)
+        return false;
+    for (uint32_t i = 0; i < MR_ARRAY_LEN(samples); i++)
+        if (try_rows(search, samples[i], 1, message) != MR_OUTCOME_REJECTED)
+            return false;
+    return true;
+}
+
+static void
+log_found(const struct mr_app *app, const struct search *search)
+{
+    for (uint32_t i = 0; i < search->count; i++)
+        mr_log(MR_LOG_WARN, "load", "the server refuses an event: it goes to quarantine",
+               MR_STR("topic", app->layout->topics[search->found[i].at.topic]),
+               MR_INT("partition", search->found[i].at.partition),
+               MR_INT("offset", search->found[i].at.offset),
+               MR_STR("error", search->found[i].message));
+}
+
+bool
+mri_refuse_find(struct mri_loader *loader, const struct mri_call *call,
+                const struct mr_load_job *job)
+{
+    struct mr_app *app = loader->app;
+    struct mr_source *sources = malloc((job->body->rows + 1) * sizeof *sources);
+    struct search *search = calloc(1, sizeof *search);
+    MR_INSIST(sources && search);
+    search->loader = loader;
+    search->call = call;
+    search->job = job;
+    search->sources = sources;
+    bool known = mr_harvest_sources(app->layout, job->body, sources) == MR_OK;
+    MR_INSIST(known); /* our own body */
+    if (!is_table(search))
+        search_rows(search, 0, job->body->rows);
+    bool found = !search->failed && search->count > 0;
+    if (found) {
+        log_found(app, search);
+        note(app, search);
+    }
+    free(search);
+    free(sources);
+    return found;
+}
