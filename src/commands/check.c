@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "commands_priv.h"
+#include "millrace/base/attr.h"
 #include "millrace/commands.h"
 #include "millrace/consume.h"
 #include "millrace/load.h"
@@ -72,6 +73,23 @@ ask_tables(const struct mr_config *config, const struct mr_plan *plan)
     return rc;
 }
 
+/* What exactly-once asks of the server, and of the user's privileges. */
+static enum mr_rc
+ask_exact(const struct mr_config *config)
+{
+    struct mr_sql *sql = NULL;
+    struct mr_error error = {0};
+    if (config->delivery != MR_DELIVERY_EXACTLY_ONCE) {
+        return MR_OK;
+    }
+    enum mr_rc rc = mr_sql_connect_leader(config, &sql, &error);
+    if (rc == MR_OK) {
+        rc = mr_sql_check_multi(sql, &error);
+    }
+    mr_sql_close(&sql);
+    return say("StarRocks' leader answers and can load exactly once", rc, &error);
+}
+
 /* Without a body, so nothing is loaded. */
 static enum mr_rc
 ask_redirect(const struct mr_config *config, const struct mr_plan *plan)
@@ -93,12 +111,13 @@ ask_redirect(const struct mr_config *config, const struct mr_plan *plan)
 static enum mr_rc
 check_live(const struct mr_config *config, const struct mr_plan *plan)
 {
-    enum mr_rc answers[4];
+    enum mr_rc answers[5];
     answers[0] = check(config, plan);
     answers[1] = ask_kafka(config);
     answers[2] = ask_tables(config, plan);
-    answers[3] = ask_redirect(config, plan);
-    for (unsigned i = 0; i < 4; i++) {
+    answers[3] = ask_exact(config);
+    answers[4] = ask_redirect(config, plan);
+    for (size_t i = 0; i < MR_ARRAY_LEN(answers); i++) {
         if (answers[i] != MR_OK) {
             return answers[i];
         }

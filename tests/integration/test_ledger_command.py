@@ -1,6 +1,7 @@
 """millrace ledger: what it shows, and what an operator's decisions change in Kafka and StarRocks."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from subprocess import CompletedProcess
 from typing import NamedTuple
 
@@ -206,3 +207,23 @@ def test_forgetting_one_partition_leaves_the_others(stage: Stage) -> None:
     forgotten = stage.ledger("forget", "--yes", "--topic", stage.name, "--partition", "1")
     assert forgotten.returncode == 0, forgotten.stderr
     assert len(stage.ends()) == 1 and [row[0] for row in stage.chains()] == [0, 0]
+
+
+def test_check_live_asks_whether_this_server_can_load_exactly_once(
+    tmp_path: Path, name: str, millrace: Callable[..., Millrace]
+) -> None:
+    server = Rockpool(tmp_path / "rockpool", "--version", "4.0.5")
+    server.start()
+    try:
+        config = events.orders_config("127.0.0.1:9", server.fe, server.mysql, name, name)
+        program = millrace(config)
+        asked = program.command("check", "--live", str(program.path))
+        refused = line(asked.stdout, "can load exactly once")
+        assert refused.startswith("FAILED") and "4.0.5" in refused
+        assert "upgrade StarRocks to 4.0.6 or later, or set delivery: at-least-once" in asked.stdout
+        config["delivery"] = "at-least-once"
+        program.write()
+        asked = program.command("check", "--live", str(program.path))
+        assert "exactly once" not in asked.stdout
+    finally:
+        server.stop()
