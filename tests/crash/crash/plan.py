@@ -23,6 +23,7 @@ PERIOD = 10
 GROUP_APIS = (frames.OFFSET_COMMIT, frames.OFFSET_COMMIT, frames.OFFSET_COMMIT, frames.HEARTBEAT,
               frames.JOIN_GROUP, frames.SYNC_GROUP, frames.OFFSET_FETCH, frames.FETCH,
               frames.LIST_OFFSETS, frames.FIND_COORDINATOR, frames.METADATA)
+OFTEN = (frames.OFFSET_COMMIT, frames.HEARTBEAT, frames.FETCH)
 WIRE_ACTIONS = ("cut_before", "cut_after", "drop_answer", "delay", "delay_answer")
 
 
@@ -124,9 +125,12 @@ def _pool_step(draw: random.Random, plan: Plan) -> Step:
 
 
 def _wire_step(draw: random.Random, plan: Plan, at: float, member: int) -> Step:
-    return Step(at, "wire", member, details={
-        "api": draw.choice(GROUP_APIS), "action": draw.choice(WIRE_ACTIONS),
-        "count": draw.choice((1, 1, 2)), "skip": draw.choice((0, 0, 1, 3)),
+    """What is asked once a start is armed early and skips none."""
+    api = draw.choice(GROUP_APIS)
+    often = api in OFTEN
+    return Step(at if often else at / 4, "wire", member, details={
+        "api": api, "action": draw.choice(WIRE_ACTIONS),
+        "count": draw.choice((1, 1, 2)), "skip": draw.choice((0, 0, 1, 3)) if often else 0,
         "seconds": draw.choice((0.5, 2.0, SESSION_S + 2.0))})
 
 

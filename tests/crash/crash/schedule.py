@@ -154,7 +154,7 @@ class Schedule:
         elif member.wanted:
             delay = self.plan.restart_after[len(member.millrace.runs) % 8]
             member.start_at = time.monotonic() + (0 if self.draining else delay)
-        member.run = None
+        member.run = member.frozen_until = None
 
     def wait_for(self, what: str, probe: Callable[[], object], timeout_s: float) -> object:
         """As harness.wait.until, the members being looked after meanwhile."""
@@ -283,7 +283,7 @@ class Schedule:
         if self.plan.kind in scenes.SCENES:
             scenes.SCENES[self.plan.kind](self)
             began, lasts = time.monotonic(), AFTER_SCENE_S
-        while steps or time.monotonic() - began < lasts:
+        while steps or time.monotonic() - began < lasts or any(m.frozen_until for m in self.members):
             while steps and steps[0].at <= time.monotonic() - began:
                 self.play(steps.pop(0))
             self.tick()
