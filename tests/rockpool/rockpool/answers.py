@@ -24,6 +24,13 @@ class Refused(Exception):
     """An expected error of a frontend's handler; the shape of the answer is the handler's."""
 
 
+class Thrown(Refused):
+    """An exception that no handler of the frontend's caught: the answer begins with its class."""
+
+    def __str__(self):
+        return f"class com.starrocks.common.StarRocksException: {super().__str__()}"
+
+
 class StatusUnknown(LoadError):
     """The backend cannot tell what became of its commit; nothing is rolled back for it."""
 

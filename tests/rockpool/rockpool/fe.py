@@ -5,6 +5,7 @@ import asyncio
 from rockpool.answers import (
     LOCK_TIMEOUT,
     Refused,
+    Thrown,
     already,
     closing,
     no_insert,
@@ -205,16 +206,16 @@ class Frontend:
         seconds = params.timeout(request.headers, COMMIT_WAIT_SECONDS)
         if await request.call.wait_published(seconds):
             return response
-        return shape_b("FAILED", f"publish timeout: {seconds * 1000}")
+        return shape_b("FAILED", str(Thrown(f"publish timeout: {seconds * 1000}")))
 
     def _answer(self, request, op, user):
         try:
             headers = request.headers
             database, label = headers.get("db", ""), headers.get("label", "")
             if not database:
-                raise Refused("No database selected.")
+                raise Thrown("No database selected.")
             if not label:
-                raise Refused("empty label.")
+                raise Thrown("Empty label.")
             kind = headers.get("transaction_type", "") if request.call.multi else ""
             if headers.get("channel_id") or headers.get("channel_num"):
                 raise Refused("rockpool does not implement parallel channels")
@@ -241,7 +242,7 @@ class Frontend:
         table = self._table(request, database, user)
         self.cluster.load_table(database, table)
         backend = self.cluster.leader.next_backend()
-        self.cluster.leader.coordinators[(database, label)] = backend
+        self.cluster.leader.coordinators[label] = backend  # whoever held that label before
         return redirect(request, backend.port)
 
     def _single_load(self, request, database, label, user):
@@ -249,14 +250,14 @@ class Frontend:
         return redirect(request, self._coordinator(database, label).port)
 
     def _coordinator(self, database, label):
-        known = self.cluster.leader.coordinators.get((database, label))
+        known = self.cluster.leader.coordinators.get(label)
         if known is not None:
             return known
         txn = self.cluster.txns.find(database, label)
         for backend in self.cluster.backends:
             if txn is not None and backend._name() == txn["coordinator"]:
                 return backend
-        raise Refused(
+        raise Thrown(
             f"Can't find the transaction with db [{database}] and label[{label}]. The possible reasons: 1. FE leader "
             "is started or switched; 2. The transaction timeouts and is cleaned."
         )
@@ -271,14 +272,12 @@ class Frontend:
             return redirect(request, self._coordinator(database, label).port)
         if txn["state"] == PREPARED:
             if request.call.take("decide"):
-                raise Refused(LOCK_TIMEOUT.format(database))
+                raise Thrown(LOCK_TIMEOUT.format(database))
             commit = self.cluster.txns.commit_prepared
             settle(request.call, txn, lambda after: commit(txn, after))
             return shape_b("OK", "", TxnId=txn["id"], Label=label)
         if txn["state"] == "ABORTED":
-            raise Refused(
-                f"Can not commit ABORTED transaction {txn['id']}, abort reason: {txn['reason']}"
-            )
+            raise Thrown(f"Can not commit ABORTED transaction {txn['id']}, label is {label}")
         return already(txn, "committed")
 
     def _single_rollback(self, request, database, label, user):
@@ -290,10 +289,10 @@ class Frontend:
             return shape_b("OK", "", TxnId=txn["id"], Label=label)
         if txn["state"] == "ABORTED":
             return already(txn, "aborted")
-        raise Refused(f"Can not abort {txn['state']} transaction {txn['id']}")
+        raise Thrown(f"Can not abort {txn['state']} transaction {txn['id']}, label is {label}")
 
     def _known(self, database, label):
         txn = self.cluster.txns.find(database, label)
         if txn is None:
-            raise Refused(f"No transaction found with db[{database}] and label[{label}]")
+            raise Thrown(f"No transaction found with db[{database}] and label[{label}]")
         return txn

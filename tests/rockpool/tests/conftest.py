@@ -1,5 +1,6 @@
 """Fixtures: one stand-in for the session, or a real cluster named by the environment."""
 
+import os
 import pathlib
 import sys
 
@@ -11,17 +12,22 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 from rockpool_support import DATABASE, REAL, Rockpool, real_client  # noqa: E402
 
 
+def pytest_configure():
+    missing = [n for n in ("STARROCKS_MYSQL", "STARROCKS_USER") if not os.environ.get(n)]
+    if REAL and missing:
+        raise pytest.UsageError(f"STARROCKS_FE names a cluster, but {' and '.join(missing)} is not set")
+
+
 def pytest_report_header():
     return f"server under test: {'the cluster at ' + REAL if REAL else 'rockpool, the stand-in'}"
 
 
-def pytest_terminal_summary(terminalreporter):
+def pytest_terminal_summary(terminalreporter, config):
     """Says aloud what a run has not shown."""
-    skipped = [r for r in terminalreporter.stats.get("skipped", []) if "rockpool" in r.nodeid]
-    for report in skipped:
-        terminalreporter.write_line(
-            f"NOT SHOWN: {report.nodeid}: {report.longrepr[2]}", yellow=True
-        )
+    for report in terminalreporter.stats.get("skipped", []):
+        if (config.rootpath / report.nodeid.partition("::")[0]).is_relative_to(HERE):
+            reason = report.longrepr[2].removeprefix("Skipped: ")
+            terminalreporter.write_line(f"NOT SHOWN: {report.nodeid}: {reason}", yellow=True)
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +58,7 @@ def cluster(shared):
     client.sql(f"CREATE DATABASE IF NOT EXISTS `{DATABASE}`", database=None)
     yield client
     if REAL:
-        client.sql(f"DROP DATABASE `{DATABASE}`", database=None)
+        client.sql(f"DROP DATABASE `{DATABASE}` FORCE", database=None)
     client.close()
 
 

@@ -6,14 +6,15 @@ import pathlib
 import subprocess
 import sys
 import time
+import urllib.parse
 
 import pymysql
 import pytest
-from rockpool_wire import Client
+from rockpool_wire import RUN, Client
 
 HOME = pathlib.Path(__file__).resolve().parent.parent
 REAL = os.environ.get("STARROCKS_FE")
-DATABASE = f"rockpool_test_{os.getpid()}"
+DATABASE = f"rockpool_test_{RUN}"
 
 
 class Rockpool:
@@ -80,12 +81,18 @@ class Rockpool:
         )
 
 
+def _address(variable, port):
+    """(host, port) out of host, host:port or http://host:port."""
+    text = os.environ.get(variable, "")
+    parts = urllib.parse.urlsplit(text if "//" in text else f"//{text}")
+    return parts.hostname, parts.port or port
+
+
 def real_client():
-    host, _, port = REAL.removeprefix("http://").partition(":")
-    mysql_host, _, mysql_port = os.environ["STARROCKS_MYSQL"].partition(":")
+    """A client of the cluster that the environment names."""
     return Client(
-        (host, int(port or 8030)),
-        (mysql_host, int(mysql_port or 9030)),
+        _address("STARROCKS_FE", 8030),
+        _address("STARROCKS_MYSQL", 9030),
         os.environ["STARROCKS_USER"],
         os.environ.get("STARROCKS_PASSWORD", ""),
         DATABASE,

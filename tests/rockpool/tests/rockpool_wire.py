@@ -3,7 +3,7 @@
 import base64
 import itertools
 import json
-import os
+import secrets
 import socket
 import time
 import urllib.parse
@@ -11,6 +11,7 @@ import urllib.parse
 import pymysql
 
 COUNTER = itertools.count()
+RUN = secrets.token_hex(4)  # a cluster remembers names and labels for days, and runs of other machines
 
 
 class Reply:
@@ -123,7 +124,7 @@ class Client:
             self._mysql.close()
 
     def fresh(self, prefix):
-        return f"{prefix}_{os.getpid()}_{next(COUNTER)}"
+        return f"{prefix}_{RUN}_{next(COUNTER)}"
 
     # ---- HTTP
 
@@ -186,6 +187,14 @@ class Client:
             address = (location.hostname, location.port)
             target = location.path + (f"?{location.query}" if location.query else "")
         raise AssertionError("too many redirects")
+
+    def leader(self):
+        """The address of the frontend that answers for labels; the one we were given may follow it."""
+        reply = self.request("GET", f"/api/{self.database}/get_load_state?label=none")
+        if reply.status != 307:
+            return self.fe
+        location = urllib.parse.urlsplit(reply.headers["location"])
+        return location.hostname, location.port
 
     def load(self, table, body, database=None, **headers):
         """A plain Stream Load; header names with _ as they are."""

@@ -49,7 +49,7 @@ def test_a_connection_serves_several_requests(standin, cluster, pair):
 
 def test_keep_alive_after_a_query_of_the_label(cluster, pair):
     """get_load_state may be asked several times on one connection."""
-    wire = Wire(cluster.fe)
+    wire = Wire(cluster.leader())
     for _ in range(2):
         wire.head("GET", f"/api/{DATABASE}/get_load_state?label=x", {"Host": "x", **cluster.auth()})
         assert wire.read_reply()["state"] == "UNKNOWN"

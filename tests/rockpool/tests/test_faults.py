@@ -377,7 +377,7 @@ def test_publish_timeout_of_prepared_is_failed_though_committed(world):
     world.prepared()
     world.admin.arm("publish_timeout", operation="commit", seconds=600)
     reply = world.txn("commit")
-    assert (reply["Status"], reply["Message"]) == ("FAILED", "publish timeout: 20000")
+    assert reply["Status"] == "FAILED" and reply["Message"].endswith(": publish timeout: 20000")
     world.is_now("COMMITTED")
     assert "has already committed" in world.txn("commit")["Message"]
     reply = world.txn("rollback")
@@ -423,7 +423,7 @@ def test_slow_publish_beyond_the_wait_of_a_commit(world):
     began = time.monotonic()
     reply = world.txn("commit", timeout=1)
     assert time.monotonic() - began >= 1
-    assert (reply["Status"], reply["Message"]) == ("FAILED", "publish timeout: 1000")
+    assert reply["Status"] == "FAILED" and reply["Message"].endswith(": publish timeout: 1000")
     world.is_now("COMMITTED")
     world.published()
 
@@ -513,7 +513,9 @@ def test_prepared_expires_for_one_label(world):
     world.admin.arm("prepared_expires", label=world.label, database=DATABASE)
     world.is_now("ABORTED")
     reply = world.txn("commit")
-    assert reply["Status"] == "FAILED" and "prepared transaction timeout" in reply["Message"]
+    assert reply["Status"] == "FAILED" and "Can not commit ABORTED" in reply["Message"]
+    asked = f"/api/{DATABASE}/get_load_state?label={world.label}"
+    assert "prepared transaction timeout" in world.client.follow("GET", asked)["reason"]
     other.is_now("PREPARED")
     assert other.txn("commit")["Status"] == "OK"
     other.is_now("VISIBLE", HERE)
