@@ -172,7 +172,7 @@ void mri_consume_assign(struct mr_consumer *consumer, const struct mri_slot *slo
 /* After an assignment: is there anything to be replayed? */
 void mri_replay_begin(struct mr_consumer *consumer);
 
-/* False: the message is not to be handed out now. */
+/* While a replay is read. False: the message is not part of it. */
 bool mri_replay_wants(struct mr_consumer *consumer, struct mri_slot *slot, int64_t offset);
 
 /* Nothing of this partition is left below `offset`. */

@@ -66,7 +66,7 @@ bool
 mri_replay_wants(struct mr_consumer *consumer, struct mri_slot *slot, int64_t offset)
 {
     mri_replay_reached(consumer, slot, offset);
-    return consumer->replay == MRI_REPLAY_NONE || slot->until >= 0;
+    return slot->until >= 0;
 }
 
 bool

@@ -116,7 +116,9 @@ take_message(struct mr_consumer *consumer, const rd_kafka_message_t *message, st
         hold(consumer, &record);
     }
     slot->position = message->offset + 1;
-    mri_replay_reached(consumer, slot, slot->position);
+    if (slot->until >= 0) {
+        mri_replay_reached(consumer, slot, slot->position);
+    }
 }
 
 static void
@@ -131,7 +133,8 @@ on_message(rd_kafka_message_t *message, void *opaque)
         mri_replay_reached(consumer, slot, message->offset);
     } else if (message->err) {
         on_partition_error(consumer, message, slot);
-    } else if (mri_replay_wants(consumer, slot, message->offset)) {
+    } else if (consumer->replay == MRI_REPLAY_NONE ||
+               mri_replay_wants(consumer, slot, message->offset)) {
         take_message(consumer, message, slot);
     }
     if (is_full(consumer) || consumer->stop.rc != MR_OK || mri_replay_is_over(consumer)) {
