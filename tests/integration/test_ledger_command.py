@@ -227,3 +227,39 @@ def test_check_live_asks_whether_this_server_can_load_exactly_once(
         assert "exactly once" not in asked.stdout
     finally:
         server.stop()
+
+
+def orders_of(kafka: Broker, name: str, first: int, count: int) -> None:
+    kafka.produce(name, [events.encode(events.order(i)) for i in range(first, first + count)])
+
+
+def wait_for_rows(starrocks: Rockpool, name: str, count: int) -> None:
+    until(f"{count} rows", lambda: starrocks.one("SELECT COUNT(*) FROM orders", name) == count,
+          timeout_s=40)
+
+
+@pytest.mark.parametrize("rewind", [False, True])
+def test_a_run_that_a_reset_stopped_goes_on_where_the_operator_said(
+    orders: Millrace, kafka: Broker, starrocks: Rockpool, name: str, rewind: bool
+) -> None:
+    """Ten events are in; the group is reset to 12 of 20: two are left out, or, rewound, none."""
+    stage = Stage(orders, kafka, starrocks, name)
+    orders.config["source"]["kafka"]["session.timeout.ms"] = 6000  # a stop is found twice, that far apart
+    orders.write()
+    orders_of(kafka, name, 0, 10)
+    run = orders.start()
+    wait_for_rows(starrocks, name, 10)
+    assert run.stop() == 0, run.log[-3000:]
+    orders_of(kafka, name, 10, 10)
+    stage.commit(0, 12)
+    stopped = orders.start()
+    assert stopped.ended(60) == 6, stopped.log[-3000:]
+    assert "was not written by Millrace" in stopped.log
+    decided = stage.ledger("accept-reset", *(["--rewind"] if rewind else []))
+    assert decided.returncode == 0, decided.stderr
+    run = orders.start()
+    wait_for_rows(starrocks, name, 20 if rewind else 18)
+    assert run.stop() == 0, run.log[-3000:]
+    offsets = starrocks.sql("SELECT _offset FROM orders ORDER BY _offset", name)
+    assert [row[0] for row in offsets] == [o for o in range(20) if rewind or o not in (10, 11)]
+    orders.assert_verified()
