@@ -1,9 +1,10 @@
 #!/bin/sh
 # 69,659 real purchases through a real Kafka broker into StarRocks tables, proven to the cent.
 #
-#   demo.sh           run it all, clean up
-#   demo.sh --keep    leave everything running and say what to open
-#   demo.sh --stop    end what --keep left running
+#   demo.sh            run it all, clean up
+#   demo.sh --crash    kill -9 millrace again and again while it loads; the proof stays the same
+#   demo.sh --keep     leave everything running and say what to open
+#   demo.sh --stop     end what --keep left running
 #
 # Ends with 0 only when every row arrived, verify found no difference and every month is equal.
 set -eu
@@ -16,6 +17,7 @@ purchases_file=.cache/cdnow/CDNOW_master.txt
 purchases=69659
 pipeline=schemas/pipelines/orders_demo.yaml
 arrive_seconds=180
+crashes=5
 began=$(date +%s)
 
 say() {
@@ -121,11 +123,47 @@ start_servers() {
     say "Kafka on $KAFKA_BROKERS, rockpool on $SR_FE and $SR_MYSQL"
 }
 
-produce() {
-    say "sending $purchases purchases in shuffled order over 4 partitions"
+send() {
+    kcat -P -b "$KAFKA_BROKERS" -t orders -K '	' -z lz4 -l "$1"
+}
+
+make_events() {
     sh scripts/kafka.sh topic "$work/kafka" orders 4
     .venv/bin/python scripts/cdnow.py "$purchases_file" >"$work/events.tsv"
-    kcat -P -b "$KAFKA_BROKERS" -t orders -K '	' -z lz4 -l "$work/events.tsv"
+}
+
+produce() {
+    say "sending $purchases purchases in shuffled order over 4 partitions"
+    send "$work/events.tsv"
+}
+
+# How often millrace has got its partitions.
+assignments() {
+    grep -c 'msg="partitions assigned"' "$work/millrace.log" || true # none is no error
+}
+
+# A part of the purchases, kill -9 a moment later, and again: the moments differ from run to run, so
+# that units die before, in and after their transaction.
+crash_and_restart() {
+    say "killing millrace $crashes times while $purchases purchases arrive"
+    split -n "l/$((crashes + 1))" "$work/events.tsv" "$work/part."
+    killed=0
+    for part in "$work"/part.*; do
+        tries=0
+        until [ "$(assignments)" -gt "$killed" ]; do
+            tries=$((tries + 1))
+            [ "$tries" -lt 600 ] || die "no partitions after 60 s"
+            sleep 0.1
+        done
+        send "$part"
+        [ "$killed" -lt "$crashes" ] || break
+        sleep "$(awk -v seed="$$$killed" 'BEGIN { srand(seed); print 0.4 + 1.2 * rand() }')"
+        kill -KILL "$millrace_pid" || die "millrace ended early"
+        wait "$millrace_pid" || true # its code is that of the signal
+        killed=$((killed + 1))
+        say "killed, with $(sql 'SELECT count(*) FROM orders') rows in the detail table"
+        start_millrace
+    done
 }
 
 start_millrace() {
@@ -188,15 +226,21 @@ EOF
 }
 
 keep=no
+crash=no
 case ${1:-} in
 '') ;;
 --keep) keep=yes ;;
+--crash) crash=yes ;;
 --stop)
     stop_all
     exit 0
     ;;
+--help)
+    sed -n '2,9s/^# \{0,1\}//p' "$0"
+    exit 0
+    ;;
 *)
-    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
@@ -211,9 +255,11 @@ install_and_build
 start_servers
 say "creating the tables"
 "$build/millrace" ddl --apply "$pipeline"
-produce
+make_events
+[ "$crash" = yes ] || produce
 say "running millrace"
 start_millrace
+[ "$crash" = no ] || crash_and_restart
 wait_for_rows
 stop_millrace
 prove
