@@ -75,7 +75,10 @@ class Campaign:
             return False
         plan = draw_plan(seed, self.points)
         result = Schedule(slot, plan, self.folder / seed, self.repeats_allowed).run()
-        if not self.keep:
+        if self.keep:
+            (self.folder / seed / "timeline").write_text(
+                "\n".join([*plan.lines(), *result.timeline, *result.problems]) + "\n")
+        else:
             shutil.rmtree(self.folder / seed, ignore_errors=True)
         with self.printing:
             self.results.append(result)

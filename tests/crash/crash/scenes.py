@@ -62,7 +62,8 @@ def late_duplicate(schedule: "Schedule") -> None:
     for _ in range(TRIES):
         rule = victim.proxy.arm(Rule(OFFSET_COMMIT, "copy", skip=skip))
         schedule.wait_for("a commit copied", lambda: rule.frames, START_S)
-        _wait_for_commits(schedule, victim, 1 + schedule.plan.pick % 3)
+        # The second one behind it is sent when the first is visible: the ledger is ahead then.
+        _wait_for_commits(schedule, victim, 2 + schedule.plan.pick % 3)
         victim.proxy.shut_gate(OFFSET_COMMIT)
         time.sleep(0.1)  # what passed the gate before is answered first
         errors = victim.proxy.deliver_commit(rule.frames[0])
