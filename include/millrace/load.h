@@ -46,6 +46,11 @@ struct mr_load_counts {
 void
 mr_load_hub_counts(const struct mr_load_hub *hub, struct mr_load_counts *ret_counts);
 
+/* Loads into a transaction are in when that is committed: its caller tells, once. Any thread;
+ * wait-free. */
+void
+mr_load_hub_landed(struct mr_load_hub *hub, uint64_t rows, uint64_t bytes);
+
 MR_NODISCARD enum mr_rc
 mr_loader_new(struct mr_load_hub *hub, struct mr_loader **ret_loader);
 

@@ -1,5 +1,6 @@
 /* Transactions of several tables over HTTP: begin, load, commit, rollback, under one label.
  * Needs StarRocks 4.0 or newer (`transaction_type: multi`); there is no PREPARE, COMMIT decides.
+ * A trial is of one table, with PREPARE, and only ever rolled back.
  * Threads: as load.h, a loader belongs to one thread; different tables of one transaction may be
  *   loaded by several loaders. Progress: blocks on the network and on pauses; mr_load_stop and
  *   *give_up (may be NULL) end every call within 100 ms.
@@ -14,12 +15,19 @@
 
 #include "millrace/load.h"
 
-enum mr_txn_call { MR_TXN_BEGIN, MR_TXN_LOAD, MR_TXN_COMMIT, MR_TXN_ROLLBACK };
+/* PREPARE: of one table only. */
+enum mr_txn_call {
+    MR_TXN_BEGIN,
+    MR_TXN_LOAD,
+    MR_TXN_PREPARE,
+    MR_TXN_COMMIT,
+    MR_TXN_ROLLBACK
+};
 
 /* What the server said about the transaction. */
 enum mr_txn_answer {
     MR_TXN_UNANSWERED,        /* nothing: no answer, or none that can be read */
-    MR_TXN_ACCEPTED,          /* begin: it is open; load: the rows are taken */
+    MR_TXN_ACCEPTED,          /* begin: it is open; load: the rows are taken; prepare: done */
     MR_TXN_COMMITTED,         /* by this call; visible now or soon */
     MR_TXN_VISIBLE,           /* committed, and its rows can be read */
     MR_TXN_ALREADY_COMMITTED, /* before this call */
@@ -39,6 +47,7 @@ mr_txn_answer_name(enum mr_txn_answer answer);
 struct mr_txn_reply {
     enum mr_txn_answer answer;
     struct mr_load_reply load; /* outcome, cause, message, hint, transaction, rows as far as told */
+    bool left_open; /* trial: its rollback was not confirmed, the server's timeout ends it */
 };
 
 /* DONE: open. RETRY: not open; roll back, pause, begin the next label. UNKNOWN: perhaps open (also
@@ -62,7 +71,7 @@ mr_txn_load(struct mr_loader *loader, const struct mr_load_job *job, const _Atom
 /* DONE: committed (COMMITTED, VISIBLE, ALREADY_COMMITTED). RETRY: ABORTED, it is not in and never
  * will be. REJECTED: its rows were refused, not in. FATAL: refused for good. UNKNOWN: MISSING, the
  * server knows neither transaction nor label, so only the tables can tell; or stopped before the
- * answer was final. */
+ * answer was final. rows_* are the last that any answer told; rows_total 0: none told them. */
 enum mr_outcome
 mr_txn_commit(struct mr_loader *loader, const char *label, const _Atomic bool *give_up,
               struct mr_txn_reply *ret_reply);
@@ -73,6 +82,17 @@ mr_txn_commit(struct mr_loader *loader, const char *label, const _Atomic bool *g
 enum mr_outcome
 mr_txn_rollback(struct mr_loader *loader, const char *label, const _Atomic bool *give_up,
                 struct mr_txn_reply *ret_reply);
+
+/* Would these rows load? A transaction of the one table (StarRocks 2.4 or newer) is begun under
+ * job->label, loaded, prepared, and rolled back whatever came; nothing of it ever becomes visible.
+ * DONE: they would. REJECTED: rows were refused; message, error_url and rows_* as the server told.
+ * Anything else, not known: RETRY and UNKNOWN, again under another label; FATAL, a person must act.
+ * timeout_s ends what could not be rolled back. A call is repeated a few times, and only when
+ * nothing of it went out or the transaction was busy; the rollback until it is final, but not for
+ * long. */
+enum mr_outcome
+mr_txn_trial(struct mr_loader *loader, const struct mr_load_job *job, int64_t timeout_s,
+             const _Atomic bool *give_up, struct mr_txn_reply *ret_reply);
 
 /* Parses the answer to one call (pure). Never more certain than the words are: RETRY for BUSY,
  * ABORTING; UNKNOWN for PUBLISHING, and for MISSING at commit. */

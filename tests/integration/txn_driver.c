@@ -1,9 +1,11 @@
 /* Drives the calls of a transaction from a test: one call a line on stdin, one answer a line on
  * stdout. txn_driver FE DATABASE, then
  *   begin LABEL SECONDS | load LABEL TABLE COLUMNS ROWS | commit LABEL | rollback LABEL
+ *   trial LABEL TABLE COLUMNS ROWS SECONDS
  * ROWS without blanks, "," between columns and ";" after each row. An answer: outcome, answer,
- * cause, with tabs between. */
+ * cause, rows in all, loaded and filtered, "open" or "closed", ErrorURL, with tabs between. */
 #include <curl/curl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +21,9 @@ struct driver {
     struct mr_budget budget;
 };
 
+/* With SECONDS a trial, else a load. */
 static enum mr_outcome
-load(struct driver *driver, char *const *words, struct mr_txn_reply *reply)
+load(struct driver *driver, char *const *words, const char *seconds, struct mr_txn_reply *reply)
 {
     struct mr_body body;
     size_t len = strlen(words[4]);
@@ -35,7 +38,9 @@ load(struct driver *driver, char *const *words, struct mr_txn_reply *reply)
     mr_body_advance(&body, len);
     const struct mr_load_job job = {
         .label = words[1], .table = words[2], .columns = words[3], .body = &body};
-    enum mr_outcome outcome = mr_txn_load(driver->loader, &job, NULL, reply);
+    enum mr_outcome outcome =
+        seconds ? mr_txn_trial(driver->loader, &job, strtol(seconds, NULL, 10), NULL, reply)
+                : mr_txn_load(driver->loader, &job, NULL, reply);
     mr_body_fini(&body);
     return outcome;
 }
@@ -46,7 +51,9 @@ call(struct driver *driver, char *const *words, int count, struct mr_txn_reply *
     if (count == 3 && strcmp(words[0], "begin") == 0)
         return mr_txn_begin(driver->loader, words[1], strtol(words[2], NULL, 10), NULL, reply);
     if (count == 5 && strcmp(words[0], "load") == 0)
-        return load(driver, words, reply);
+        return load(driver, words, NULL, reply);
+    if (count == 6 && strcmp(words[0], "trial") == 0)
+        return load(driver, words, words[5], reply);
     if (count == 2 && strcmp(words[0], "commit") == 0)
         return mr_txn_commit(driver->loader, words[1], NULL, reply);
     if (count == 2 && strcmp(words[0], "rollback") == 0)
@@ -66,10 +73,15 @@ serve(struct driver *driver)
             words[count++] = word;
         struct mr_txn_reply reply;
         enum mr_outcome outcome = call(driver, words, count, &reply);
-        (void)printf("%s\t%s\t%s\n",
+        (void)printf("%s\t%s\t%s\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%s\t%s\n",
                      mr_outcome_name(outcome),
                      mr_txn_answer_name(reply.answer),
-                     reply.load.cause);
+                     reply.load.cause,
+                     reply.load.rows_total,
+                     reply.load.rows_loaded,
+                     reply.load.rows_filtered,
+                     reply.left_open ? "open" : "closed",
+                     reply.load.error_url);
         (void)fflush(stdout);
     }
 }

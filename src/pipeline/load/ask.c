@@ -14,9 +14,11 @@ mri_load_ask(struct mr_loader *loader,
              struct mr_load_reply *reply)
 {
     const struct mri_exchange request = *x;
+    struct mri_node via = {.port = 0};
     for (int hop = 0; hop < HOPS_MAX; hop++) {
         char url[MRI_URL_BYTES];
         *x = request;
+        x->via = via;
         if (!mri_load_url(fe, path, url, sizeof url))
             return mri_load_reply_set(
                 reply, MR_OUTCOME_FATAL, "request refused", "database name too long");
@@ -28,10 +30,12 @@ mri_load_ask(struct mr_loader *loader,
             return mri_load_reply_failed(reply, MR_OUTCOME_RECONNECT, x);
         if (!x->redirect[0])
             return MR_OUTCOME_DONE;
+        via = *fe;
         if (mri_load_follow(loader, x, MRI_FE_PORT, fe, reply) != MR_OUTCOME_DONE) {
             (void)snprintf(reply->hint,
                            sizeof reply->hint,
-                           "if it is the leader of this cluster, add it to sink.starrocks.fe");
+                           "if it is the leader of this cluster, add it to sink.starrocks.fe; if a "
+                           "backend, to sink.starrocks.backends");
             return MR_OUTCOME_FATAL;
         }
     }

@@ -239,10 +239,16 @@ mri_load_hub_hosts(struct mr_load_hub *hub)
 }
 
 void
+mr_load_hub_landed(struct mr_load_hub *hub, uint64_t rows, uint64_t bytes)
+{
+    mri_load_count(&hub->counters.rows, rows);
+    mri_load_count(&hub->counters.bytes, bytes);
+}
+
+void
 mri_load_hub_done(struct mr_load_hub *hub, const struct mr_load_job *job, bool visible)
 {
-    mri_load_count(&hub->counters.bytes, job->body->bytes);
-    mri_load_count(&hub->counters.rows, job->body->rows);
+    mr_load_hub_landed(hub, job->body->rows, job->body->bytes);
     if (!visible) /* not finished yet: the server may forget later ones before it */
         return;
     pthread_mutex_lock(&hub->lock);

@@ -98,6 +98,7 @@ struct mri_exchange {
     bool stopped;                 /* cut by mr_load_stop or give_up */
     bool oversize;                /* the reply was longer than MRI_REPLY_BYTES */
     char redirect[MRI_URL_BYTES]; /* absolute, or "" */
+    struct mri_node via; /* by mri_load_ask: who named the host that was asked last; port 0: nobody */
     char problem[CURL_ERROR_SIZE];
 
     struct mr_loader *loader; /* set by mri_load_http_exchange, as is the reading position */

@@ -33,6 +33,7 @@ struct run {
     struct mr_txn_reply *reply;
     const char *label;
     bool doubt; /* an attempt may have got through without an answer that tells */
+    struct mr_load_reply told; /* the last answer that told rows; rows_total 0: none yet */
     struct mri_trouble trouble;
 };
 
@@ -75,16 +76,16 @@ stopped(struct run *run, enum mr_outcome outcome)
     return end(run, outcome);
 }
 
-static bool
-label_refused(struct run *run)
+bool
+mri_txn_label_refused(const char *label, struct mr_load_reply *reply)
 {
-    if (mri_load_label_valid(run->label))
+    if (mri_load_label_valid(label))
         return false;
-    (void)mri_load_reply_set(&run->reply->load,
+    (void)mri_load_reply_set(reply,
                              MR_OUTCOME_FATAL,
                              "label refused",
                              "label \"%s\" is not of the form [-\\w]{1,128}",
-                             run->label);
+                             label);
     return true;
 }
 
@@ -104,12 +105,12 @@ mr_txn_begin(struct mr_loader *loader,
     struct run run;
     MR_REQUIRE(timeout_s > 0);
     start(&run, loader, MR_TXN_BEGIN, label, give_up, ret_reply);
-    if (label_refused(&run))
+    if (mri_txn_label_refused(run.label, &run.reply->load))
         return end(&run, MR_OUTCOME_FATAL);
+    const struct mri_txn_ask ask = {.call = MR_TXN_BEGIN, .label = label, .timeout_s = timeout_s};
     while (!mri_load_stopped(loader)) {
         run.trouble.attempts++;
-        enum mr_outcome outcome =
-            mri_txn_control(loader, MR_TXN_BEGIN, label, timeout_s, ret_reply);
+        enum mr_outcome outcome = mri_txn_control(loader, &ask, ret_reply);
         if (outcome != MR_OUTCOME_RECONNECT && !is_mendable(&run, outcome))
             return end(&run, outcome);
         mri_trouble_wait(&run.trouble, outcome);
@@ -127,11 +128,13 @@ mr_txn_load(struct mr_loader *loader,
     MR_REQUIRE(job->body->bytes > 0); /* the server may fail empty loads: do not send them */
     start(&run, loader, MR_TXN_LOAD, job->label, give_up, ret_reply);
     run.trouble.table = job->table;
-    if (label_refused(&run))
+    if (mri_txn_label_refused(run.label, &run.reply->load))
         return end(&run, MR_OUTCOME_FATAL);
     while (!mri_load_stopped(loader)) {
         run.trouble.attempts++;
-        enum mr_outcome outcome = mri_txn_load_once(loader, job, ret_reply);
+        int64_t begin_ms = mr_clock_monotonic_ms();
+        enum mr_outcome outcome = mri_txn_load_try(loader, job, false, ret_reply);
+        mri_load_count_attempt(loader->hub, outcome, begin_ms);
         if (outcome != MR_OUTCOME_RECONNECT && ret_reply->answer != MR_TXN_BUSY)
             return end(&run, outcome);
         loader->careful = true;
@@ -248,6 +251,19 @@ settle_rollback(struct run *run, enum mr_outcome outcome, enum mr_outcome *ret_o
     return false;
 }
 
+/* The answer to a repeated commit no longer tells the rows of the first. */
+static void
+keep_rows(struct run *run)
+{
+    struct mr_load_reply *reply = &run->reply->load;
+    if (reply->rows_total > 0)
+        run->told = *reply;
+    reply->rows_total = run->told.rows_total;
+    reply->rows_loaded = run->told.rows_loaded;
+    reply->rows_filtered = run->told.rows_filtered;
+    reply->rows_unselected = run->told.rows_unselected;
+}
+
 enum mr_outcome
 mr_txn_commit(struct mr_loader *loader,
               const char *label,
@@ -256,17 +272,44 @@ mr_txn_commit(struct mr_loader *loader,
 {
     struct run run;
     start(&run, loader, MR_TXN_COMMIT, label, give_up, ret_reply);
-    if (label_refused(&run))
+    if (mri_txn_label_refused(run.label, &run.reply->load))
         return end(&run, MR_OUTCOME_FATAL);
+    int64_t wait_s = loader->hub->limits.publish_wait_s;
+    const struct mri_txn_ask ask = {
+        .call = MR_TXN_COMMIT, .label = label, .timeout_s = wait_s, .wait_s = wait_s};
     while (!mri_load_stopped(loader)) {
         enum mr_outcome settled;
         run.trouble.attempts++;
-        enum mr_outcome outcome = mri_txn_control(
-            loader, MR_TXN_COMMIT, label, loader->hub->limits.publish_wait_s, ret_reply);
+        enum mr_outcome outcome = mri_txn_control(loader, &ask, ret_reply);
+        keep_rows(&run);
         run.doubt = run.doubt || outcome == MR_OUTCOME_UNKNOWN;
         if (settle_commit(&run, outcome, &settled))
             return end(&run,
                        run.doubt && settled == MR_OUTCOME_FATAL ? MR_OUTCOME_UNKNOWN : settled);
+        mri_trouble_wait(&run.trouble, outcome);
+    }
+    return stopped(&run, MR_OUTCOME_UNKNOWN);
+}
+
+enum mr_outcome
+mri_txn_undo(struct mr_loader *loader,
+             const char *label,
+             const char *table,
+             uint32_t tries,
+             const _Atomic bool *give_up,
+             struct mr_txn_reply *reply)
+{
+    struct run run;
+    start(&run, loader, MR_TXN_ROLLBACK, label, give_up, reply);
+    if (mri_txn_label_refused(run.label, &run.reply->load))
+        return end(&run, MR_OUTCOME_FATAL);
+    const struct mri_txn_ask ask = {.call = MR_TXN_ROLLBACK, .label = label, .table = table};
+    while (run.trouble.attempts < tries && !mri_load_stopped(loader)) {
+        enum mr_outcome settled;
+        run.trouble.attempts++;
+        enum mr_outcome outcome = mri_txn_control(loader, &ask, reply);
+        if (settle_rollback(&run, outcome, &settled))
+            return end(&run, settled);
         mri_trouble_wait(&run.trouble, outcome);
     }
     return stopped(&run, MR_OUTCOME_UNKNOWN);
@@ -278,17 +321,5 @@ mr_txn_rollback(struct mr_loader *loader,
                 const _Atomic bool *give_up,
                 struct mr_txn_reply *ret_reply)
 {
-    struct run run;
-    start(&run, loader, MR_TXN_ROLLBACK, label, give_up, ret_reply);
-    if (label_refused(&run))
-        return end(&run, MR_OUTCOME_FATAL);
-    while (!mri_load_stopped(loader)) {
-        enum mr_outcome settled;
-        run.trouble.attempts++;
-        enum mr_outcome outcome = mri_txn_control(loader, MR_TXN_ROLLBACK, label, 0, ret_reply);
-        if (settle_rollback(&run, outcome, &settled))
-            return end(&run, settled);
-        mri_trouble_wait(&run.trouble, outcome);
-    }
-    return stopped(&run, MR_OUTCOME_UNKNOWN);
+    return mri_txn_undo(loader, label, NULL, UINT32_MAX, give_up, ret_reply);
 }

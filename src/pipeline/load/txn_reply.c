@@ -46,24 +46,25 @@ static const struct {
 static const struct {
     const char *name;
     /* What each call's outcome is. */
-    enum mr_outcome begin, load, commit, rollback;
+    enum mr_outcome begin, load, prepare, commit, rollback;
 } answers[] = {
-#define ROW(name, begin, load, commit, rollback)                                                   \
+#define ROW(name, begin, load, prepare, commit, rollback)                                          \
     {                                                                                              \
-        name, MR_OUTCOME_##begin, MR_OUTCOME_##load, MR_OUTCOME_##commit, MR_OUTCOME_##rollback    \
+        name, MR_OUTCOME_##begin, MR_OUTCOME_##load, MR_OUTCOME_##prepare, MR_OUTCOME_##commit,    \
+            MR_OUTCOME_##rollback                                                                  \
     }
-    [MR_TXN_UNANSWERED] = ROW("unanswered", UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
-    [MR_TXN_ACCEPTED] = ROW("accepted", DONE, DONE, UNKNOWN, UNKNOWN),
-    [MR_TXN_COMMITTED] = ROW("committed", REJECTED, REJECTED, DONE, REJECTED),
-    [MR_TXN_VISIBLE] = ROW("visible", REJECTED, REJECTED, DONE, REJECTED),
-    [MR_TXN_ALREADY_COMMITTED] = ROW("already committed", REJECTED, REJECTED, DONE, REJECTED),
-    [MR_TXN_PUBLISHING] = ROW("publishing", UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
-    [MR_TXN_ABORTED] = ROW("aborted", RETRY, RETRY, RETRY, DONE),
-    [MR_TXN_ABORTING] = ROW("aborting", RETRY, RETRY, RETRY, RETRY),
-    [MR_TXN_MISSING] = ROW("missing", UNKNOWN, RETRY, UNKNOWN, DONE),
-    [MR_TXN_BUSY] = ROW("busy", RETRY, RETRY, RETRY, RETRY),
-    [MR_TXN_STARTED] = ROW("already started", UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
-    [MR_TXN_REFUSED] = ROW("refused", FATAL, FATAL, FATAL, FATAL),
+    [MR_TXN_UNANSWERED] = ROW("unanswered", UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
+    [MR_TXN_ACCEPTED] = ROW("accepted", DONE, DONE, DONE, UNKNOWN, UNKNOWN),
+    [MR_TXN_COMMITTED] = ROW("committed", REJECTED, REJECTED, UNKNOWN, DONE, REJECTED),
+    [MR_TXN_VISIBLE] = ROW("visible", REJECTED, REJECTED, UNKNOWN, DONE, REJECTED),
+    [MR_TXN_ALREADY_COMMITTED] = ROW("already committed", REJECTED, REJECTED, UNKNOWN, DONE, REJECTED),
+    [MR_TXN_PUBLISHING] = ROW("publishing", UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
+    [MR_TXN_ABORTED] = ROW("aborted", RETRY, RETRY, RETRY, RETRY, DONE),
+    [MR_TXN_ABORTING] = ROW("aborting", RETRY, RETRY, RETRY, RETRY, RETRY),
+    [MR_TXN_MISSING] = ROW("missing", UNKNOWN, RETRY, UNKNOWN, UNKNOWN, DONE),
+    [MR_TXN_BUSY] = ROW("busy", RETRY, RETRY, RETRY, RETRY, RETRY),
+    [MR_TXN_STARTED] = ROW("already started", UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
+    [MR_TXN_REFUSED] = ROW("refused", FATAL, FATAL, FATAL, FATAL, FATAL),
 #undef ROW
 };
 
@@ -77,6 +78,7 @@ void
 mri_txn_reply_init(struct mr_txn_reply *reply)
 {
     reply->answer = MR_TXN_UNANSWERED;
+    reply->left_open = false;
     mri_load_reply_init(&reply->load);
 }
 
@@ -88,6 +90,8 @@ outcome_of(enum mr_txn_call call, enum mr_txn_answer answer)
         return answers[answer].begin;
     case MR_TXN_LOAD:
         return answers[answer].load;
+    case MR_TXN_PREPARE:
+        return answers[answer].prepare;
     case MR_TXN_COMMIT:
         return answers[answer].commit;
     case MR_TXN_ROLLBACK:
@@ -131,6 +135,8 @@ judge_ok(struct verdict *v, struct mr_load_reply *reply)
         return conclude(v, reply, MR_TXN_ACCEPTED, "open");
     case MR_TXN_LOAD:
         return conclude(v, reply, MR_TXN_ACCEPTED, "rows taken");
+    case MR_TXN_PREPARE:
+        return conclude(v, reply, MR_TXN_ACCEPTED, "prepared");
     case MR_TXN_COMMIT:
         return conclude(v, reply, MR_TXN_COMMITTED, "committed");
     case MR_TXN_ROLLBACK:
@@ -193,5 +199,6 @@ mr_txn_classify(enum mr_txn_call call,
     if (v.answer == MR_TXN_UNANSWERED && outcome == MR_OUTCOME_FATAL)
         v.answer = MR_TXN_REFUSED;
     ret_reply->answer = v.answer;
+    ret_reply->left_open = false;
     return outcome;
 }

@@ -51,7 +51,7 @@ static const struct {
     R("load_table_missing", LOAD, REFUSED, FATAL, "table missing"),
     R("load_access_denied", LOAD, REFUSED, FATAL, "access denied"),
     R("load_to_backend", LOAD, REFUSED, FATAL, "request refused"),
-    R("prepare_unsupported", COMMIT, REFUSED, FATAL, "request refused"),
+    R("prepare_unsupported", PREPARE, REFUSED, FATAL, "request refused"),
 
     R("commit_ok", COMMIT, COMMITTED, DONE, "committed"),
     R("commit_again", COMMIT, ALREADY_COMMITTED, DONE, "already committed"),
@@ -82,7 +82,8 @@ static const struct {
 #undef R
 };
 
-static const enum mr_txn_call calls[] = {MR_TXN_BEGIN, MR_TXN_LOAD, MR_TXN_COMMIT, MR_TXN_ROLLBACK};
+static const enum mr_txn_call calls[] = {
+    MR_TXN_BEGIN, MR_TXN_LOAD, MR_TXN_PREPARE, MR_TXN_COMMIT, MR_TXN_ROLLBACK};
 
 Test(txn_reply, every_recorded_answer_is_taken_for_what_it_means)
 {
