@@ -123,10 +123,12 @@ install_kafka() {
 }
 
 # StarRocks' own clients, and the Flink they run in. Nothing but tests of rockpool needs them, so a
-# registry out of reach is told to those tests, which then say that they showed nothing.
+# registry out of reach is told to those tests, which then say that they showed nothing. The plugin has
+# its full name because Maven tells no cause when it cannot look up a short one.
 install_official() {
     official=$cache/official
     pom=$root/tests/rockpool/official/pom.xml
+    goal=org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies
     sum=$(sha256sum <"$pom")
     if [ -f "$official/pom.sum" ] && [ "$(cat "$official/pom.sum")" = "$sum" ]; then
         return 0
@@ -134,7 +136,7 @@ install_official() {
     say "fetching StarRocks' clients and Flink"
     rm -rf "$official"
     mkdir -p "$official"
-    if mvn -q -B -U -f "$pom" dependency:copy-dependencies -DincludeScope=runtime \
+    if mvn -q -B -U -f "$pom" "$goal" -DincludeScope=runtime \
         -DoutputDirectory="$official/jars" >"$official/maven.log" 2>&1; then
         printf '%s\n' "$sum" >"$official/pom.sum"
         return 0

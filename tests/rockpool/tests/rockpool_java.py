@@ -12,7 +12,7 @@ FLAGS = (
     "-XX:+UseSerialGC",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
 )
-SECONDS = 120
+SECONDS = 300
 
 
 def official_jars():

@@ -50,10 +50,10 @@ class Rockpool:
             assert self.process.poll() is None, (self.data / "rockpool.log").read_text()
             assert time.monotonic() - began < 30, "the stand-in did not start"
             time.sleep(0.02)
-        self.cpu_to_start = self._cpu_seconds()
+        self.cpu_to_start = self.cpu_seconds()
         self.ports = json.loads(port_file.read_text())
 
-    def _cpu_seconds(self):
+    def cpu_seconds(self):
         """What the process has used of a processor; unlike the clock it does not tell of others."""
         fields = (
             pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()

@@ -245,7 +245,7 @@ def test_sketch_expressions_are_refused(standin, cluster, table):
 
 
 def test_seventy_thousand_rows_of_twelve_columns_load_in_two_seconds(standin, cluster, table):
-    """A load of 70,000 CSV rows of 12 columns takes at most 2 s (the best of two)."""
+    """A load of 70,000 CSV rows of 12 columns takes at most 2 s of a processor (the best of two)."""
     name = table(
         "occurred_at DATETIME NOT NULL, _topic VARCHAR(249) NOT NULL, _partition INT NOT NULL, _offset BIGINT NOT NULL, "
         "id VARCHAR(144) NOT NULL, amount DECIMAL(18,2), qty BIGINT, ratio DOUBLE, flag BOOLEAN, day DATE, a VARCHAR(9), b INT",
@@ -257,8 +257,10 @@ def test_seventy_thousand_rows_of_twelve_columns_load_in_two_seconds(standin, cl
         for i in range(70000)
     ]
     body = "".join(rows)
-    replies = [
-        cluster.load(name, body, column_separator="\\x01", row_delimiter="\\x02") for _ in range(2)
-    ]
-    assert all(r["NumberLoadedRows"] == 70000 for r in replies)
-    assert min(r["LoadTimeMs"] for r in replies) <= 2000
+    seconds = []
+    for _ in range(2):
+        began = standin.cpu_seconds()
+        reply = cluster.load(name, body, column_separator="\\x01", row_delimiter="\\x02")
+        seconds.append(standin.cpu_seconds() - began)
+        assert reply["NumberLoadedRows"] == 70000
+    assert min(seconds) <= 2, seconds
