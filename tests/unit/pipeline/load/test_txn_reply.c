@@ -53,6 +53,16 @@ static const struct {
     R("load_to_backend", LOAD, REFUSED, FATAL, "request refused"),
     R("prepare_unsupported", PREPARE, REFUSED, FATAL, "request refused"),
 
+    R("commit_filtered_rows", PREPARE, REFUSED, REJECTED, "rows refused"),
+    R("load_too_many_versions", PREPARE, REFUSED, RETRY, "too many versions"),
+    R("load_in_processing_other", PREPARE, BUSY, RETRY, "in processing"),
+    R("load_after_abort", PREPARE, ABORTED, RETRY, "aborted"),
+    R("commit_no_data", PREPARE, ABORTED, RETRY, "aborted"),
+    R("load_not_exists", PREPARE, MISSING, UNKNOWN, "no such transaction"),
+    R("missing_coordinator", PREPARE, MISSING, UNKNOWN, "no such transaction"),
+    R("commit_again", PREPARE, ALREADY_COMMITTED, UNKNOWN, "already committed"),
+    R("commit_unlisted_text", PREPARE, REFUSED, UNKNOWN, "failed for a reason not known here"),
+
     R("commit_ok", COMMIT, COMMITTED, DONE, "committed"),
     R("commit_again", COMMIT, ALREADY_COMMITTED, DONE, "already committed"),
     R("commit_publish_timeout", COMMIT, PUBLISHING, UNKNOWN, "publish timeout"),

@@ -397,3 +397,49 @@ Test(txn_settled, a_commit_without_an_answer_ends_when_all_loads_are_stopped)
     end_commit(NULL, true);
     end_commit("txn_commit_committing", true);
 }
+
+Test(txn_settled, a_commit_tells_the_rows_of_an_earlier_answer_when_the_last_tells_none)
+{
+    struct fixture f;
+    struct mr_txn_reply reply;
+    fixture_start(&f);
+    static const char late[] = "{\"Status\":\"PUBLISH_TIMEOUT\",\"NumberTotalRows\":4,"
+                               "\"NumberLoadedRows\":3,\"NumberUnselectedRows\":1}";
+    http_script_add(f.fe, (struct http_step){.body = late});
+    fixture_answer(f.fe, "state_prepare");
+    fixture_answer(f.fe, "txn_commit_again");
+    T_INT_EQ(commit(&f, &reply), MR_OUTCOME_DONE);
+    T_INT_EQ(reply.answer, MR_TXN_ALREADY_COMMITTED);
+    T_INT_EQ(reply.load.rows_total, 4);
+    T_INT_EQ(reply.load.rows_loaded, 3);
+    T_INT_EQ(reply.load.rows_unselected, 1);
+    expect_requests(&f, "CSC");
+    /* The next call knows nothing of them. */
+    fixture_answer(f.fe, "txn_commit_ok");
+    T_INT_EQ(commit(&f, &reply), MR_OUTCOME_DONE);
+    T_INT_EQ(reply.load.rows_total, 0);
+    fixture_stop(&f);
+}
+
+Test(txn_settled, rows_count_as_loaded_when_their_commit_is_told_and_not_before)
+{
+    struct fixture f;
+    struct mr_txn_reply reply;
+    struct mr_load_counts counts;
+    fixture_start(&f);
+    fixture_redirect(&f);
+    fixture_answer(f.be, "txn_load_ok");
+    fixture_answer(f.fe, "txn_commit_ok");
+    f.job.label = LABEL;
+    T_INT_EQ(mr_txn_load(f.loader, &f.job, NULL, &reply), MR_OUTCOME_DONE);
+    T_INT_EQ(commit(&f, &reply), MR_OUTCOME_DONE);
+    mr_load_hub_counts(f.hub, &counts);
+    T_INT_EQ(counts.outcomes[MR_OUTCOME_DONE], 1);
+    T_INT_EQ(counts.rows, 0);
+    mr_load_hub_landed(f.hub, f.body.rows, f.body.bytes);
+    mr_load_hub_landed(f.hub, 2, 30);
+    mr_load_hub_counts(f.hub, &counts);
+    T_INT_EQ(counts.rows, 6);
+    T_INT_EQ(counts.bytes, f.body.bytes + 30);
+    fixture_stop(&f);
+}
