@@ -86,7 +86,7 @@ mri_call_put(struct mr_app *app, const struct mr_step *step, struct mr_unit *uni
     *call = (struct mri_call){.app = app, .step = *step, .unit = unit, .session = exact->session,
                               .pause_ms = pause_ms, .remaining = 1, .answer = MR_ANSWER_OK,
                               .used = true};
-    if (!unit) {
+    if (step->kind != MR_STEP_LOAD) {
         push_job(app->controls, call, 0);
         return;
     }
@@ -122,10 +122,10 @@ unit_label(const struct mr_app *app, const struct mr_step *step, struct mr_label
 }
 
 static void
-log_refusal(const struct mri_call *call, const char *label, const struct mr_load_reply *reply)
+log_refusal(enum mr_step_kind step, const char *label, const struct mr_load_reply *reply)
 {
     mr_log(MR_LOG_ERROR, "load", "a step of a transaction was refused",
-           MR_STR("step", mr_step_name(call->step.kind)), MR_STR("label", label),
+           MR_STR("step", mr_step_name(step)), MR_STR("label", label),
            MR_STR("error", reply->message), MR_STR("hint", reply->hint));
 }
 
@@ -142,7 +142,7 @@ begin(struct mri_loader *loader, const struct mri_call *call, const char *label)
     case MR_OUTCOME_REJECTED:
         return MR_ANSWER_ALREADY;
     case MR_OUTCOME_FATAL:
-        log_refusal(call, label, &reply.load);
+        log_refusal(call->step.kind, label, &reply.load);
         break;
     case MR_OUTCOME_RETRY:
     case MR_OUTCOME_RECONNECT:
@@ -152,10 +152,14 @@ begin(struct mri_loader *loader, const struct mri_call *call, const char *label)
 }
 
 static enum mr_answer
-commit(struct mr_loader *loader, const char *label, const _Atomic bool *give_up)
+commit(struct mr_loader *loader, const char *label, const _Atomic bool *give_up, bool *ret_refused)
 {
     struct mr_txn_reply reply;
-    switch (mr_txn_commit(loader, label, give_up, &reply)) {
+    enum mr_outcome outcome = mr_txn_commit(loader, label, give_up, &reply);
+    *ret_refused = outcome == MR_OUTCOME_REJECTED;
+    if (*ret_refused)
+        log_refusal(MR_STEP_COMMIT, label, &reply.load);
+    switch (outcome) {
     case MR_OUTCOME_DONE:
         return MR_ANSWER_OK;
     case MR_OUTCOME_RETRY:
@@ -217,8 +221,9 @@ mri_call_settle(struct mr_app *app, struct mr_loader *loader, const struct mr_st
 {
     struct mr_label label;
     unit_label(app, step, &label);
+    bool refused;
     if (step->kind == MR_STEP_COMMIT)
-        return commit(loader, label.text, give_up);
+        return commit(loader, label.text, give_up, &refused);
     if (step->kind == MR_STEP_ROLLBACK)
         return rollback(loader, label.text, give_up);
     return state(loader, label.text);
@@ -240,7 +245,7 @@ load_chains(struct mri_loader *loader, const struct mri_call *call, const char *
                                   ? mr_load_settled(loader->loader, &job, &call->give_up, &reply)
                                   : MR_OUTCOME_DONE;
     if (outcome != MR_OUTCOME_DONE && outcome != MR_OUTCOME_RETRY)
-        log_refusal(call, label, &reply);
+        log_refusal(call->step.kind, label, &reply);
     mr_text_fini(&columns);
     mr_body_fini(body);
     return outcome == MR_OUTCOME_DONE ? MR_ANSWER_OK : MR_ANSWER_ERROR;
@@ -364,6 +369,23 @@ close_chains(struct mri_loader *loader, const struct mri_call *call)
 
 /* ---- one job ---- */
 
+/* Rows that do not fit show up here: the server looks at them when it is to commit. The unit was
+ * decided, so it is replayed in any case; without the rows that are found. */
+static enum mr_answer
+commit_unit(struct mri_loader *loader, struct mri_call *call)
+{
+    struct mr_app *app = loader->app;
+    struct mr_label label;
+    bool refused;
+    unit_label(app, &call->step, &label);
+    enum mr_answer answer = commit(loader->loader, label.text, &call->give_up, &refused);
+    if (refused && !mri_refuse_find(loader, call))
+        mr_log(MR_LOG_ERROR, "load", "the server refused rows: retrying until the table takes them",
+               MR_STR("table", app->layout->detail_table), MR_STR("label", label.text),
+               MR_STR("hint", "does the table still fit the schema? compare with millrace ddl"));
+    return answer;
+}
+
 static enum mr_answer
 control(struct mri_loader *loader, struct mri_call *call)
 {
@@ -374,18 +396,12 @@ control(struct mri_loader *loader, struct mri_call *call)
         return find_announce(loader->app, call);
     if (call->step.kind == MR_STEP_CLOSE)
         return close_chains(loader, call);
+    if (call->step.kind == MR_STEP_COMMIT)
+        return commit_unit(loader, call);
     if (call->step.kind != MR_STEP_BEGIN)
         return mri_call_settle(loader->app, loader->loader, &call->step, &call->give_up);
     unit_label(loader->app, &call->step, &label);
     return begin(loader, call, label.text);
-}
-
-static void
-note_refused(struct mri_call *call)
-{
-    pthread_mutex_lock(&call->app->units_lock);
-    call->refused = true;
-    pthread_mutex_unlock(&call->app->units_lock);
 }
 
 static enum mr_answer
@@ -406,9 +422,6 @@ load_target(struct mri_loader *loader, struct mri_call *call, uint32_t index)
     enum mr_outcome outcome = mr_txn_load(loader->loader, &job, &call->give_up, &reply);
     if (outcome == MR_OUTCOME_REJECTED || outcome == MR_OUTCOME_FATAL)
         mri_land_report_rejected(loader, &job, &reply.load);
-    if (outcome == MR_OUTCOME_REJECTED && target->kind == MR_TARGET_DETAIL &&
-        mri_refuse_find(loader, call, &job))
-        note_refused(call);
     mr_text_fini(&columns);
     return outcome == MR_OUTCOME_DONE ? MR_ANSWER_OK : MR_ANSWER_ERROR;
 }
@@ -434,7 +447,7 @@ mri_call_run(struct mri_loader *loader, struct mri_call *call, uint32_t target)
     mri_exact_point("exact", call->step.kind, "before");
     pause_for(call);
     enum mr_answer answer =
-        call->unit ? load_target(loader, call, target) : control(loader, call);
+        call->step.kind == MR_STEP_LOAD ? load_target(loader, call, target) : control(loader, call);
     mri_exact_point("exact", call->step.kind, "after");
     if (settle(app, call, answer)) {
         bool pushed = mr_ring_push_mpmc(app->exact->answers, call);

@@ -11,8 +11,9 @@
 #include "millrace/base/log.h"
 
 #define PAUSE_MIN_MS 100
-#define PAUSE_MAX_MS 10000
+#define PAUSE_MAX_MS 30000
 #define KAFKA_PAUSE_MS 200
+#define VISIBLE_PAUSE_MS 100 /* between two looks at a label that is not visible yet */
 #define LEAVE_MS 10000
 #define REJOIN_MS 5000
 #define IDLE_MS 5
@@ -22,7 +23,7 @@ mri_exact_pause_ms(uint32_t failures)
 {
     if (failures == 0)
         return 0;
-    int64_t pause = PAUSE_MIN_MS << (failures < 8 ? failures - 1 : 7);
+    int64_t pause = PAUSE_MIN_MS << (failures < 10 ? failures - 1 : 9);
     pause = pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS;
     return pause / 2 + (int64_t)(mr_hash_random() % (uint64_t)(pause / 2 + 1));
 }
@@ -85,6 +86,18 @@ mri_exact_free(struct mr_app *app)
 
 /* ---- units ---- */
 
+static void
+count_landed(struct mr_app *app, const struct mr_unit *unit)
+{
+    uint64_t rows = 0, bytes = 0;
+    for (uint32_t i = 0; i < unit->target_count; i++) {
+        rows += unit->targets[i].body.rows;
+        bytes += unit->targets[i].body.bytes;
+    }
+    mr_load_hub_landed(app->hub, rows, bytes);
+    mri_land_log(unit);
+}
+
 /* A unit leaves the list; landed: the sink has committed it. Its call, if any, was answered. */
 static void
 end_unit(struct mr_app *app, struct mr_unit **link, bool landed)
@@ -106,7 +119,7 @@ end_unit(struct mr_app *app, struct mr_unit **link, bool landed)
     pthread_mutex_unlock(&app->units_lock);
     mr_metrics_add(app->feed_cell, landed ? MR_M_UNITS_DONE : MR_M_UNITS_FAILED, 1);
     if (landed)
-        mri_land_log(unit);
+        count_landed(app, unit);
     mri_land_forget(app, &unit);
 }
 
@@ -191,14 +204,24 @@ feed_units(struct mr_app *app)
 
 /* ---- calls ---- */
 
-static void
-log_answer(const struct mri_call *call)
+/* Not visible yet is no failure. */
+static bool
+has_failed(const struct mri_call *call)
 {
-    if (call->answer != MR_ANSWER_OK)
-        mr_log(MR_LOG_WARN, "load", "a step of the protocol did not succeed",
-               MR_STR("step", mr_step_name(call->step.kind)),
-               MR_STR("chain", call->step.chain.text), MR_INT("n", call->step.number),
-               MR_INT("answer", call->answer));
+    return call->answer != MR_ANSWER_OK && call->step.kind != MR_STEP_VISIBLE;
+}
+
+static void
+log_failure(const struct mri_call *call)
+{
+    static const char *const answers[MR_ANSWER_COUNT] = {
+        [MR_ANSWER_OK] = "done",       [MR_ANSWER_ALREADY] = "already",
+        [MR_ANSWER_ABORTED] = "aborted", [MR_ANSWER_UNKNOWN] = "unknown",
+        [MR_ANSWER_ERROR] = "failed",  [MR_ANSWER_LOST] = "no answer",
+        [MR_ANSWER_FENCED] = "fenced"};
+    mr_log(MR_LOG_WARN, "load", "a step of the protocol did not succeed",
+           MR_STR("step", mr_step_name(call->step.kind)), MR_STR("chain", call->step.chain.text),
+           MR_INT("n", call->step.number), MR_STR("answer", answers[call->answer]));
 }
 
 static void
@@ -206,20 +229,17 @@ take_answer(struct mr_app *app, struct mri_call *call)
 {
     struct mri_exact *exact = app->exact;
     struct mr_standing now;
-    bool begins = call->step.kind == MR_STEP_BEGIN || call->step.kind == MR_STEP_LOAD;
-    log_answer(call);
-    if (call->answer != MR_ANSWER_OK)
-        exact->failures += begins || !call->unit;
+    bool undoes = call->step.kind == MR_STEP_ROLLBACK; /* "aborted" is what it is for */
+    if (has_failed(call) && !(undoes && call->answer != MR_ANSWER_ALREADY)) {
+        log_failure(call);
+        exact->failures++;
+    }
     call->used = false;
     if (!exact->live || call->session != exact->session)
         return;
     mr_consumer_standing(app->consumer, &now);
     mr_live_answer(exact->live, &call->step, call->answer, &now);
     take_landed(app);
-    if (call->refused) { /* the unit is read again, those records as refused ones */
-        exact->restart = true;
-        mr_live_revoke(exact->live, false);
-    }
 }
 
 static void
@@ -253,9 +273,13 @@ end_calls(struct mr_app *app)
 
 /* ---- a chain's life ---- */
 
+/* What was taken and has not landed is dropped; nothing is taken before the next chain. */
 static void
 end_session(struct mr_app *app)
 {
+    if (app->pending)
+        mr_batch_reset(app->pending);
+    mri_cut(app, MR_M_CUT_STOP);
     end_calls(app);
     mri_land_give_up(app);
     mri_exact_sweep(app);
@@ -272,9 +296,6 @@ begin_again(struct mr_app *app)
         return; /* the partitions are going, or have just come */
     exact->restart = false;
     exact->left_at_ms = 0;
-    if (app->pending)
-        mr_batch_reset(app->pending);
-    mri_cut(app, MR_M_CUT_STOP);
     end_session(app);
     mr_log(MR_LOG_WARN, "app", "recovering: what has not landed will be read again");
     mr_consumer_restart(app->consumer);
@@ -329,17 +350,25 @@ do_offsets(struct mr_app *app, const struct mr_step *step)
     mr_live_answer(exact->live, step, answer, &now);
 }
 
+/* What finishes is never held up. */
+static int64_t
+pause_before(const struct mri_exact *exact, const struct mr_step *step)
+{
+    if (step->kind == MR_STEP_ROLLBACK)
+        return 0;
+    return step->kind == MR_STEP_VISIBLE ? VISIBLE_PAUSE_MS : mri_exact_pause_ms(exact->failures);
+}
+
 static void
 do_step(struct mr_app *app, const struct mr_step *step)
 {
-    bool finishes = step->kind == MR_STEP_COMMIT || step->kind == MR_STEP_ROLLBACK;
     if (step->kind == MR_STEP_COMMIT_CHAIN || step->kind == MR_STEP_READ_CHAIN ||
         step->kind == MR_STEP_DECIDE || step->kind == MR_STEP_READ_UNIT)
         do_offsets(app, step);
-    else if (step->kind == MR_STEP_LOAD)
+    else if (step->kind == MR_STEP_LOAD || step->kind == MR_STEP_COMMIT)
         mri_call_put(app, step, mri_land_find(app, step->content), 0);
     else
-        mri_call_put(app, step, NULL, finishes ? 0 : mri_exact_pause_ms(app->exact->failures));
+        mri_call_put(app, step, NULL, pause_before(app->exact, step));
 }
 
 void

@@ -17,13 +17,12 @@
 struct mri_call {
     struct mr_app *app;        /* [const] */
     struct mr_step step;       /* [const] while it is under way */
-    struct mr_unit *unit;      /* [const] of a LOAD, else NULL */
+    struct mr_unit *unit;      /* [const] of a LOAD or COMMIT, else NULL */
     uint64_t session;          /* [const] of which chain; answers to an older one are not taken */
     int64_t pause_ms;          /* [const] before it begins */
     _Atomic bool give_up;      /* [atomic: relaxed, a request that the loaders poll] */
     uint32_t remaining;        /* [lock: units_lock] targets of a LOAD that are not answered */
     enum mr_answer answer;     /* [lock: units_lock] then feed's, through the ring */
-    bool refused;              /* [lock: units_lock] rows were found that the server refuses */
     bool used;                 /* [own: feed] */
 };
 
@@ -126,8 +125,7 @@ mri_recover_exact(struct mr_app *app, struct mr_span *spans, int64_t *until, uin
 
 /* ---- refuse.c ---- Thread: loader. */
 
-/* Looks for the rows of a refused detail body that the server means. True: their offsets are noted, and
- * the unit is to be read again. */
+/* Looks for the rows of the unit's detail body that made its COMMIT fail. True: their offsets are noted,
+ * and the unit is to be read again. */
 bool
-mri_refuse_find(struct mri_loader *loader, const struct mri_call *call,
-                const struct mr_load_job *job);
+mri_refuse_find(struct mri_loader *loader, const struct mri_call *call);

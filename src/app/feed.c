@@ -240,6 +240,8 @@ feed_once(struct mr_app *app)
     mri_commit_ready(app);
     mri_cut_when_due(app);
     copy_state(app);
+    if (app->exact && !app->exact->live) /* nobody to count for: rebalances only */
+        return mr_consumer_fill(app->consumer, NULL, FILL_MS, &app->end_error);
     if (!app->pending || app->pending->count == 0) {
         end_replay(app);
         rc = take_batch(app);
@@ -267,6 +269,8 @@ finish(struct mr_app *app)
 static enum mr_rc
 end_with_error(struct mr_app *app, enum mr_rc rc)
 {
+    if (app->exact && app->exact->stop.rc != MR_OK)
+        app->end_error = app->exact->stop;
     /* A stage that failed is the reason, whatever feed stumbled over because of it. */
     if (has_failed(app)) {
         app->end_error = app->failure;

@@ -1,7 +1,8 @@
-/* Events that our own checks passed and the server refuses. A load fails as a whole, so the rows that it
- * means are looked for by halves, each half in a transaction that is rolled back whatever it says. Their
- * offsets are noted, the unit is read again, and those records go to quarantine instead of being
- * events: so tables, rollups and totals agree.
+/* Events that our own checks passed and the server refuses: it says so when the unit's transaction is to
+ * be committed, and then nothing of it is in. The rows that it means are looked for by halves of the
+ * detail body, each in a transaction of its own that is prepared and rolled back. Their offsets are
+ * noted, the unit is replayed, and those records go to quarantine instead of being events: so tables,
+ * rollups and totals agree.
  *
  * Threads: found by a loader, asked by the workers. Progress: a look-up is wait-free.
  * Memory: two lists of at most NOTED_MAX offsets: the one before may still be a worker's, the one before
@@ -122,33 +123,27 @@ describe(struct search *search, const struct mr_load_reply *reply, char out[160]
     snprintf(out, 160, "refused by the server: %.130s", rows[0] ? rows : reply->message);
 }
 
-/* One trial: do these rows load? The transaction is rolled back in any case. */
+/* One trial: would these rows load? */
 static enum mr_outcome
 try_rows(struct search *search, uint64_t first, uint64_t rows, char message[160])
 {
     struct mr_app *app = search->loader->app;
-    struct mr_loader *loader = search->loader->loader;
-    const _Atomic bool *give_up = &search->call->give_up;
-    struct mr_txn_reply reply, end;
-    struct mr_body body;
+    struct mr_load_job job = *search->job;
     char label[MR_LABEL_CHARS + 1];
+    struct mr_txn_reply reply;
+    struct mr_body body;
     if (mr_harvest_slice(search->job->body, first, rows, &body) != MR_OK)
         return MR_OUTCOME_RETRY;
     /* A letter, so that no fence ever meets it. */
     uint64_t trial = atomic_fetch_add_explicit(&app->trials, 1, memory_order_relaxed) + 1;
     snprintf(label, sizeof label, "%s-%s-t%llu", app->layout->pipeline,
              search->call->step.chain.text, (unsigned long long)trial);
-    struct mr_load_job job = *search->job;
     job.label = label;
     job.body = &body;
-    enum mr_outcome outcome = mr_txn_begin(loader, label, TRIAL_TIMEOUT_S, give_up, &reply);
-    if (outcome == MR_OUTCOME_DONE)
-        outcome = mr_txn_load(loader, &job, give_up, &reply);
-    else if (outcome == MR_OUTCOME_REJECTED)
-        outcome = MR_OUTCOME_RETRY; /* of the label, not of rows */
+    enum mr_outcome outcome = mr_txn_trial(search->loader->loader, &job, TRIAL_TIMEOUT_S,
+                                           &search->call->give_up, &reply);
     if (outcome == MR_OUTCOME_REJECTED && rows == 1)
         describe(search, &reply.load, message);
-    (void)mr_txn_rollback(loader, label, give_up, &end);
     mr_body_fini(&body);
     return outcome;
 }
@@ -201,9 +196,8 @@ log_found(const struct mr_app *app, const struct search *search)
                MR_STR("error", search->found[i].message));
 }
 
-bool
-mri_refuse_find(struct mri_loader *loader, const struct mri_call *call,
-                const struct mr_load_job *job)
+static bool
+find(struct mri_loader *loader, const struct mri_call *call, const struct mr_load_job *job)
 {
     struct mr_app *app = loader->app;
     struct mr_source *sources = malloc((job->body->rows + 1) * sizeof *sources);
@@ -224,5 +218,23 @@ mri_refuse_find(struct mri_loader *loader, const struct mri_call *call,
     }
     free(search);
     free(sources);
+    return found;
+}
+
+bool
+mri_refuse_find(struct mri_loader *loader, const struct mri_call *call)
+{
+    struct mr_app *app = loader->app;
+    struct mr_text columns = {.limit = 0};
+    struct mr_load_job job;
+    bool found = false;
+    for (uint32_t i = 0; i < call->unit->target_count; i++) {
+        const struct mr_target *target = &call->unit->targets[i];
+        if (target->kind != MR_TARGET_DETAIL || target->body.rows == 0)
+            continue;
+        mri_land_job(app, target, "", &columns, &job);
+        found = find(loader, call, &job);
+    }
+    mr_text_fini(&columns);
     return found;
 }

@@ -1,6 +1,5 @@
 """Servers that are down, slow, wrong or hostile: a clear error with a hint, recovery, no loss."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -336,26 +335,4 @@ def test_a_password_changed_under_a_running_millrace_is_waited_out(line: Line) -
     line.starrocks.stop()
     line.starrocks.options = []
     line.starrocks.start()
-    line.assert_exact_after(run)
-
-
-def test_a_load_that_the_server_filters_is_kept_until_the_table_takes_it(line: Line) -> None:
-    """The table was narrowed behind our back: the server filters what no longer fits."""
-    run = line.millrace.start()
-    until("ready", run.ready)
-    wide = line.starrocks.sql("SHOW CREATE TABLE orders", line.name)[0][1]
-    narrow = re.sub(r"(`country` varchar)\s*\(\d+\)", r"\1(3)", wide, flags=re.I)
-    assert narrow != wide, wide
-    line.starrocks.sql("DROP TABLE orders", line.name)
-    line.starrocks.sql(narrow, line.name)
-    values = [events.encode(events.order(i)) for i in range(20)]
-    values[10] = events.encode(events.order(10, country="Lummerland"))
-    line.produced = line.kafka.produce(line.name, values)
-
-    run.log_says("refused rows", "orders", "hint", timeout_s=60)
-    until("the reject in the metrics",
-          lambda: run.metric("mr_load_requests_total", outcome="rejected") >= 1)
-    assert line.rows() == 0, "max_filter_ratio is 0: all or nothing"
-    line.starrocks.sql("DROP TABLE orders", line.name)
-    line.starrocks.sql(wide, line.name)
     line.assert_exact_after(run)
