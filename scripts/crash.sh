@@ -24,7 +24,8 @@ if [ -z "${MILLRACE_BIN:-}" ]; then
     ninja -C "$build" millrace >"$log" 2>&1 || { tail -n 40 "$log" >&2; exit 1; }
     MILLRACE_BIN=$root/$build/millrace
 fi
-export MILLRACE_BIN
+KAFKA_READY_SECONDS=90
+export MILLRACE_BIN KAFKA_READY_SECONDS
 grep -q MILLRACE_AT "$MILLRACE_BIN" || {
     printf 'crash: %s has no race points\nHINT: meson setup -Drace_points=true\n' "$MILLRACE_BIN" >&2
     exit 1

@@ -2,7 +2,9 @@
 
 import queue
 import shutil
+import signal
 import subprocess
+import textwrap
 import threading
 import time
 from collections import Counter
@@ -14,7 +16,7 @@ from harness.starrocks import Rockpool
 
 from .kafka_proxy import Loop
 from .plan import FORCED, PERIOD, POINTS, Plan, draw_plan
-from .schedule import Result, Schedule, Slot
+from .schedule import Interrupted, Result, Schedule, Slot
 
 LOG_TAIL = 2500
 SERVERS_LAST = 40
@@ -32,10 +34,13 @@ class Campaign:
         self.results: list[Result] = []
         self.broken: list[str] = []  # what ended a slot: the campaign is not whole then
         self.printing = threading.Lock()
+        self.interrupted = threading.Event()
         self.began = time.monotonic()
 
     def run(self) -> bool:
         threads = [threading.Thread(target=self._slot, args=(i,)) for i in range(self.jobs)]
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: self.interrupted.set())
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -45,9 +50,11 @@ class Campaign:
     def _slot(self, number: int) -> None:
         try:
             turn = 0
-            while not self.seeds.empty():
+            while not self.seeds.empty() and not self.interrupted.is_set():
                 self._turn(self.folder / f"slot-{number}-{turn}")
                 turn += 1
+        except Interrupted:
+            self.broken.append(f"slot {number} was interrupted")
         except Exception as error:  # noqa: BLE001 - told in the summary, which then fails
             self.broken.append(f"slot {number}: {type(error).__name__}: {error}")
 
@@ -57,7 +64,7 @@ class Campaign:
         try:
             broker.start()
             starrocks.start()
-            slot = Slot(broker, starrocks, loop, self._delivery())
+            slot = Slot(broker, starrocks, loop, self._delivery(), self.interrupted)
             for _ in range(SERVERS_LAST):
                 if not self._next(slot):
                     break
@@ -140,8 +147,9 @@ class Campaign:
     def _points_reached(self, counts: Counter) -> None:
         reached = {name.split(" at ")[1] for name in counts if " at " in name}
         never = [point for point in POINTS if point not in reached]
-        print(f"named points: {len(POINTS) - len(never)} of {len(POINTS)} killed or stopped at; not: "
-              + (" ".join(never) or "none"))
+        text = (f"named points: {len(POINTS) - len(never)} of {len(POINTS)} killed or stopped at; "
+                f"not at: {' '.join(never) or 'none'}")
+        print("\n".join(textwrap.wrap(text, 100, break_on_hyphens=False)))
 
     def _missing(self, counts: Counter) -> list[str]:
         """The forced kinds occurred in any run that is long enough to hold them."""

@@ -27,6 +27,10 @@ AFTER_SCENE_S = 2.0
 ONE_SHOT = re.compile(r"-[az]\d+$")
 
 
+class Interrupted(BaseException):
+    """The campaign is to end: the schedule says nothing any more."""
+
+
 class Hung(AssertionError):
     """Something that must end did not."""
 
@@ -39,6 +43,7 @@ class Slot:
     starrocks: Rockpool
     loop: Loop
     delivery: dict  # the option `delivery`, where it must be said
+    interrupted: threading.Event
 
 
 @dataclass
@@ -118,6 +123,8 @@ class Schedule:
 
     def tick(self) -> None:
         """Starts who is due, continues who has slept enough, and notices who ended."""
+        if self.slot.interrupted.is_set():
+            raise Interrupted
         now = time.monotonic()
         for member in self.members:
             if member.run is None or not member.up:
