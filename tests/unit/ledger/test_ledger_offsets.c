@@ -125,6 +125,38 @@ Test(ledger_offsets, totals_are_cumulative_from_the_assigned_row_on)
     mr_ledger_free(&ledger);
 }
 
+Test(ledger_offsets, a_decision_lists_all_partitions_as_they_stand_at_the_end_of_its_unit)
+{
+    struct mr_ledger *ledger = make_ledger();
+    uint32_t count = 9;
+    assign(ledger, 1, 4, 77);
+    assign(ledger, 0, 0, 0);
+    uint64_t sealed = mr_ledger_open(ledger);
+    take(ledger, 0, 0, 0, 10);
+    T_TRUE(mr_ledger_offsets(ledger, sealed, &count) == NULL);
+    T_INT_EQ(count, 0);
+    mr_ledger_seal(ledger, sealed);
+    T_TRUE(mr_ledger_offsets(ledger, sealed, &count) == NULL); /* not counted yet */
+    struct mr_span span = span_of(0, 0, 0, 10);
+    T_INT_EQ(mr_ledger_count(ledger, sealed, &span, 1), MR_OK);
+    uint64_t later = fill_unit(ledger, 10, 25);
+    const struct mr_span *rows = mr_ledger_offsets(ledger, sealed, &count);
+    T_INT_EQ(count, 2);
+    T_INT_EQ(rows[0].start, 0);
+    T_INT_EQ(rows[0].end, 10); /* not where the later unit has got to */
+    T_INT_EQ(rows[1].topic, 1);
+    T_INT_EQ(rows[1].partition, 4);
+    T_INT_EQ(rows[1].start, 77);
+    T_INT_EQ(rows[1].end, 77);
+    mr_ledger_failed(ledger, later);
+    T_TRUE(mr_ledger_offsets(ledger, later, &count) == NULL);
+    T_TRUE(mr_ledger_offsets(ledger, sealed, &count) != NULL);
+    mr_ledger_loaded(ledger, sealed);
+    mr_ledger_committed(ledger, sealed);
+    T_TRUE(mr_ledger_offsets(ledger, sealed, &count) == NULL);
+    mr_ledger_free(&ledger);
+}
+
 Test(ledger_offsets, a_commit_lists_idle_partitions_with_unchanged_end)
 {
     struct mr_ledger *ledger = make_ledger();
