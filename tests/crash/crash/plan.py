@@ -139,7 +139,7 @@ def _step(draw: random.Random, plan: Plan) -> Step:
     member = draw.randrange(plan.members)
     kind = draw.choices(
         ("kill", "freeze", "term", "join", "cut", "broker_kill", "broker_stop", "pool_kill", "pool",
-         "wire"), (3, 3, 2, 2, 1, 0.6, 0.4, 1, 6, 4))[0]
+         "wire"), (3, 3, 2, 2, 1, 0.3, 0.2, 1, 6, 4))[0]
     if kind == "pool":
         return _pool_step(draw, plan)
     if kind == "wire":
