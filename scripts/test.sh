@@ -2,7 +2,7 @@
 # Installs, builds and runs every test. The last line is `N passed, N failed`.
 #
 #   test.sh            everything
-#   test.sh PART …     only: lint model unit corpus tsan asan rockpool integration
+#   test.sh PART …     only: lint model unit corpus tsan asan rockpool integration crash
 #
 # A part that fails does not stop the others; one that ran nothing counts as failed.
 set -u
@@ -58,6 +58,10 @@ meson_part() {
     # shellcheck disable=SC2046 # two numbers
     count "$1" $("$python" tests/totals.py meson "$2") "$status"
 }
+
+# Tests that mostly wait for servers run side by side, a file at a time: each process has servers of
+# its own.
+SIDE_BY_SIDE="-n 3 --dist loadfile"
 
 # pytest_part PART FOLDER ARGUMENTS…
 pytest_part() {
@@ -152,14 +156,47 @@ detect_stack_use_after_return=1"
 }
 
 rockpool() {
-    pytest_part rockpool tests/rockpool
+    # shellcheck disable=SC2086 # several arguments
+    pytest_part rockpool tests/rockpool $SIDE_BY_SIDE
+}
+
+# The program with named points at which a test may kill or stop it.
+race_build() {
+    build "$BUILD-race" --native-file .ci/common.ini --buildtype=release -Dtests=false \
+        -Drace_points=true || {
+        count "$1: build" 0 1 1
+        return 1
+    }
+    MILLRACE_RACE_BIN=$root/$BUILD-race/millrace
+    export MILLRACE_RACE_BIN
 }
 
 integration() {
     release_build integration || return
+    race_build integration || return
     MILLRACE_BIN=$root/$BUILD/millrace
     export MILLRACE_BIN
-    pytest_part integration tests/integration
+    # shellcheck disable=SC2086 # several arguments
+    pytest_part integration tests/integration $SIDE_BY_SIDE
+}
+
+# The crash campaign's own tests, then a short campaign: 50 schedules of a seed that the day decides
+# would hide a failure from the next run, so it is always the same one.
+crash() {
+    release_build crash || return
+    race_build crash || return
+    MILLRACE_BIN=$root/$BUILD/millrace
+    export MILLRACE_BIN
+    pytest_part "crash tests" tests/crash
+    log=$reports/crash.log
+    MILLRACE_BIN=$MILLRACE_RACE_BIN
+    timeout "$part_seconds" sh scripts/crash.sh \
+        --schedules 50 --seed 1 --jobs 3 >"$log" 2>&1
+    status=$?
+    tail -n 40 "$log"
+    # shellcheck disable=SC2046 # two numbers
+    set -- $(sed -n 's/^\([0-9]*\) schedules: \([0-9]*\) passed,.*/\1 \2/p' "$log")
+    count crash "${2:-0}" "$((${1:-0} - ${2:-0}))" "$status"
 }
 
 case ${1:-} in
@@ -170,7 +207,7 @@ case ${1:-} in
 esac
 for part in "$@"; do
     case $part in
-    lint | model | unit | corpus | tsan | asan | rockpool | integration) ;;
+    lint | model | unit | corpus | tsan | asan | rockpool | integration | crash) ;;
     *)
         sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
         exit 2
@@ -181,7 +218,7 @@ done
 say "installing what is missing"
 sh scripts/setup.sh test || exit 1
 mkdir -p "$reports"
-[ $# -gt 0 ] || set -- lint model unit corpus tsan asan rockpool integration
+[ $# -gt 0 ] || set -- lint model unit corpus tsan asan rockpool integration crash
 for part in "$@"; do
     say "$part"
     "$part"
