@@ -446,6 +446,15 @@ mri_exact_begin(struct mr_app *app, const struct mr_span *spans, uint32_t count)
     return MR_OK;
 }
 
+void
+mri_exact_drop_replay(struct mr_app *app)
+{
+    if (!app->exact || !app->exact->replaying)
+        return;
+    mri_cut(app, MR_M_CUT_STOP);
+    mri_land_give_up(app);
+}
+
 /* In the event: what has a decision is committed, the rest rolled back; what cannot be settled in time
  * is left to the next owner, whose fence finds it. */
 void

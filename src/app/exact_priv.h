@@ -76,6 +76,11 @@ mri_exact_pump(struct mr_app *app);
 MR_NODISCARD enum mr_rc
 mri_exact_begin(struct mr_app *app, const struct mr_span *spans, uint32_t count);
 
+/* A replay that is still being read is one unit or none: what is open of it is given up, and read again
+ * as a whole by whoever owns its partitions next. */
+void
+mri_exact_drop_replay(struct mr_app *app);
+
 /* The partitions go: what is decided is finished, the rest rolled back, for a bounded time. */
 void
 mri_exact_leave(struct mr_app *app);

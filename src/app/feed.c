@@ -63,6 +63,7 @@ on_revoked(void *context, bool lost)
     /* Not part of any unit yet: whoever owns the partitions next reads them again. */
     if (app->pending)
         mr_batch_reset(app->pending);
+    mri_exact_drop_replay(app);
     mri_cut(app, MR_M_CUT_STOP);
     if (app->exact)
         app->exact->in_event = true;
@@ -260,6 +261,7 @@ finish(struct mr_app *app)
 {
     if (app->pending)
         mr_batch_reset(app->pending); /* never stamped: its offsets are not part of any unit */
+    mri_exact_drop_replay(app);
     mri_cut(app, MR_M_CUT_STOP);
     (void)mri_commit_drain(app, -1, true);
     return has_failed(app) ? app->failure.rc : MR_OK;
@@ -278,6 +280,7 @@ end_with_error(struct mr_app *app, enum mr_rc rc)
     }
     mri_report_trouble(app, &app->end_error);
     mr_log_error("app", "stopping: going on could lose or double rows", &app->end_error);
+    mri_exact_drop_replay(app);
     mri_cut(app, MR_M_CUT_STOP);
     (void)mri_commit_drain(app, REVOKE_MS, false);
     mri_land_give_up(app);
