@@ -5,8 +5,11 @@
  * unit's tables hold what was produced, no more and no less; without lost partitions and fatal ends
  * every row came exactly once; what was loaded is committed; the memory budget is back to its fixed
  * part. World checks the order of loads and commits while they happen.
+ * Then the same exactly once: calls of the protocol that fail, applied or not; transactions aborted or
+ * lost after their decision; refused events; losses that are noticed late; the process killed. Every
+ * row came once, whatever happened, and nothing is left open.
  *
- *   stress_pipeline [seed [rounds]]
+ *   stress_pipeline [seed [rounds [exact]]]
  * The seed of a failing round is printed; running with it alone repeats the round. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +23,11 @@
 #include "world.h"
 
 #define ROUNDS 16
-#define LIMIT_MS 40000 /* no further round of the default run begins after this */
-#define STALL_MS 25000
+#define EXACT_SEED 101
+#define EXACT_ROUNDS 24
+#define LIMIT_MS 40000 /* no further round of a mode of the default run begins after this */
+#define CLOSE_MS 10000
+#define STALL_MS 60000 /* pauses between tries grow to 30 s */
 
 /* Which ways were taken, over all rounds: a run that avoids them has shown nothing. */
 struct coverage {
@@ -34,6 +40,7 @@ struct round {
     struct world world;
     struct world_dice dice;
     struct mr_app *app;
+    bool exact;
     bool repeats; /* partitions may be lost, or a load end fatally: rows may come twice */
     int64_t extra; /* budget beyond the batches */
 };
@@ -42,6 +49,33 @@ static uint64_t
 between(struct round *round, uint64_t least, uint64_t most)
 {
     return least + world_draw(&round->dice) % (most - least + 1);
+}
+
+/* Each way by itself in some rounds, all together in others; refused events leave the sink time to abort
+ * what was decided once only, so that a round ends. */
+static void
+draw_exact(struct round *round, struct world_options *options)
+{
+    struct world_chances *chances = &options->chances;
+    const uint32_t seldom = world_one_in(&round->dice, 2) ? 1 : 3;
+    round->repeats = false;
+    options->exact = true;
+    options->records = options->records / 2;
+    options->refused = world_one_in(&round->dice, 2) ? 700 : 0;
+    chances->rejected = chances->fatal = 0;
+    chances->lost = 2;
+    chances->slow = 60;
+    chances->begin = 20 * seldom;
+    chances->load = 40 * seldom;
+    chances->registry = 15 * seldom;
+    chances->sql_refused = 30;
+    chances->aborted = 12 * seldom;
+    chances->cancelled = world_one_in(&round->dice, 2) ? 120 * seldom : 0;
+    chances->late = 3;
+    chances->forgotten = 2;
+    chances->offsets = 10 * seldom;
+    chances->moved = 20 * seldom;
+    chances->unread = 8;
 }
 
 static void
@@ -60,6 +94,8 @@ draw_world(struct round *round, uint64_t seed)
     round->repeats = world_one_in(&round->dice, 2);
     options.chances.lost = round->repeats ? 2 : 0;
     options.chances.fatal = round->repeats && world_one_in(&round->dice, 2) ? 150 : 0;
+    if (round->exact)
+        draw_exact(round, &options);
     world_open(&round->world, &options);
 }
 
@@ -180,6 +216,32 @@ stop(struct round *round, struct coverage *coverage)
     mr_app_free(&round->app);
 }
 
+/* As if by kill -9: what the process did not get through by then never arrives. */
+static void
+drop(struct round *round, struct coverage *coverage)
+{
+    struct mr_error error = {.rc = MR_OK};
+    int64_t start_ms = mr_clock_monotonic_ms();
+    world_kill(&round->world);
+    mr_app_stop(round->app);
+    (void)mr_app_join(round->app, &error);
+    WORLD_NEED(mr_clock_monotonic_ms() - start_ms < STALL_MS, "the drop takes too long");
+    check_empty(round);
+    add_coverage(round, coverage);
+    mr_app_free(&round->app);
+}
+
+/* The chain in force closes its predecessors, once it has a unit in. */
+static void
+wait_for_close(struct round *round)
+{
+    int64_t start_ms = mr_clock_monotonic_ms();
+    while (!world_registry_closed(&round->world)) {
+        WORLD_NEED(mr_clock_monotonic_ms() - start_ms < CLOSE_MS, "the registry is never closed");
+        mr_clock_sleep_ms(1);
+    }
+}
+
 static void
 add_tallies(struct world_tallies *sum, const struct world_tallies *add)
 {
@@ -190,35 +252,64 @@ add_tallies(struct world_tallies *sum, const struct world_tallies *add)
 }
 
 static void
-run_round(uint64_t seed, struct coverage *coverage)
+check_end(struct round *round)
 {
-    static struct round round;
-    memset(&round, 0, sizeof round);
-    round.dice.seed = seed;
-    draw_world(&round, seed);
-    draw_config(&round);
-    mr_race_seed(seed);
-    int64_t start_ms = mr_clock_monotonic_ms();
-    do {
-        start(&round);
-        watch(&round, world_one_in(&round.dice, 2) ? progress(&round) + between(&round, 50, 1500)
-                                                   : UINT64_MAX);
-        stop(&round, coverage);
-    } while (!world_all_in(&round.world));
-    world_check_rows(&round.world, round.repeats);
-    if (!round.repeats)
-        world_check_committed(&round.world);
-    const struct world_tallies *tallies = &round.world.tallies;
-    printf("seed %llu: %u partitions, %lld workers, %lld loaders, %lld KiB: %llu loads, %llu runs, "
+    if (round->exact) {
+        world_check_exact(&round->world);
+        return;
+    }
+    world_check_rows(&round->world, round->repeats);
+    if (!round->repeats)
+        world_check_committed(&round->world);
+}
+
+static void
+tell_round(const struct round *round, uint64_t seed, int64_t start_ms)
+{
+    const struct world_tallies *tallies = &round->world.tallies;
+    printf("seed %llu%s: %u partitions, %lld workers, %lld loaders, %lld KiB: %llu loads, %llu runs, "
            "%llu+%llu rebalances, %lld ms\n",
-           (unsigned long long)seed, round.world.options.partitions,
-           (long long)round.world.config.threads.workers,
-           (long long)round.world.config.threads.loaders, (long long)round.extra >> 10,
+           (unsigned long long)seed, round->exact ? " exact" : "", round->world.options.partitions,
+           (long long)round->world.config.threads.workers,
+           (long long)round->world.config.threads.loaders, (long long)round->extra >> 10,
            (unsigned long long)tallies->loads, (unsigned long long)tallies->runs,
            (unsigned long long)tallies->orderly, (unsigned long long)tallies->lost,
            (long long)(mr_clock_monotonic_ms() - start_ms));
     fflush(stdout);
-    add_tallies(&coverage->tallies, tallies);
+}
+
+/* One run of the world's process, to its orderly end or killed. */
+static void
+run_once(struct round *round, struct coverage *coverage)
+{
+    bool cut = world_one_in(&round->dice, 2);
+    start(round);
+    watch(round, cut ? progress(round) + between(round, 50, 1500) : UINT64_MAX);
+    if (round->exact && world_all_in(&round->world))
+        wait_for_close(round);
+    if (round->exact && !world_all_in(&round->world) && world_one_in(&round->dice, 2))
+        drop(round, coverage);
+    else
+        stop(round, coverage);
+}
+
+static void
+run_round(uint64_t seed, bool exact, struct coverage *coverage)
+{
+    static struct round round;
+    memset(&round, 0, sizeof round);
+    round.dice.seed = seed;
+    round.exact = exact;
+    draw_world(&round, seed);
+    draw_config(&round);
+    mr_race_seed(seed);
+    int64_t start_ms = mr_clock_monotonic_ms();
+    do
+        run_once(&round, coverage);
+    while (!world_all_in(&round.world));
+    check_end(&round);
+    tell_round(&round, seed, start_ms);
+    add_tallies(&coverage->tallies, &round.world.tallies);
     world_close(&round.world);
 }
 
@@ -242,24 +333,76 @@ covered(const struct coverage *coverage)
            t->given_up > 0 && t->fatal > 0 && t->odd_bodies > 0;
 }
 
+static bool
+covered_exact(const struct coverage *coverage)
+{
+    const struct world_tallies *t = &coverage->tallies;
+    const struct {
+        const char *name;
+        uint64_t count;
+    } ways[] = {{"begun", t->begun},
+                {"committed", t->committed},
+                {"rolled back", t->rolled_back},
+                {"aborted after the decision", t->aborted},
+                {"cancelled by a restart", t->cancelled},
+                {"calls without an answer", t->lost_calls},
+                {"refused at the COMMIT", t->refused},
+                {"trials", t->trials},
+                {"chains announced", t->announced},
+                {"closed", t->closed},
+                {"deleted", t->removed},
+                {"decided", t->decided},
+                {"decisions without an answer", t->offsets_lost},
+                {"in part", t->offsets_partial},
+                {"fenced", t->fenced},
+                {"left after a good answer", t->moved},
+                {"orderly rebalances", t->orderly},
+                {"losses", t->lost},
+                {"replays", t->replays},
+                {"restarts", t->restarts},
+                {"kills", t->kills}};
+    bool all = true;
+    for (size_t i = 0; i < MR_ARRAY_LEN(ways); i++) {
+        printf("%s%s %llu", i > 0 ? ", " : "exactly once: ", ways[i].name,
+               (unsigned long long)ways[i].count);
+        all &= ways[i].count > 0;
+    }
+    printf("\n");
+    return all;
+}
+
+/* How many rounds were run. */
+static uint64_t
+run_rounds(uint64_t seed, uint64_t rounds, bool exact, bool limited, struct coverage *coverage)
+{
+    int64_t start_ms = mr_clock_monotonic_ms();
+    uint64_t done = 0;
+    for (; done < rounds; done++) {
+        if (limited && mr_clock_monotonic_ms() - start_ms > LIMIT_MS)
+            break;
+        run_round(seed + done, exact, coverage);
+    }
+    return done;
+}
+
 int
 main(int argc, char **argv)
 {
-    struct coverage coverage = {.paused_s = 0};
+    static struct coverage coverage, exactly;
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-    uint64_t rounds = argc > 2 ? strtoull(argv[2], NULL, 10) : argc > 1 ? 1 : ROUNDS;
-    int64_t start_ms = mr_clock_monotonic_ms();
-    uint64_t done = 0;
+    uint64_t rounds = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     const char *level = getenv("STRESS_LOG");
     mr_log_setup(level ? MR_LOG_INFO : MR_LOG_ERROR, MR_LOG_TEXT);
-    for (; done < rounds; done++) {
-        if (argc == 1 && mr_clock_monotonic_ms() - start_ms > LIMIT_MS)
-            break;
-        run_round(seed + done, &coverage);
+    if (argc > 1) {
+        (void)run_rounds(seed, rounds, argc > 3, false, argc > 3 ? &exactly : &coverage);
+        (void)(argc > 3 ? covered_exact(&exactly) : covered(&coverage));
+        return 0;
     }
-    bool good = covered(&coverage) || argc > 1;
+    uint64_t done = run_rounds(1, ROUNDS, false, true, &coverage);
+    done += run_rounds(EXACT_SEED, EXACT_ROUNDS, true, true, &exactly);
+    bool good = covered(&coverage), good_exactly = covered_exact(&exactly);
     printf("%llu rounds\n", (unsigned long long)done);
-    if (!good)
+    if (!good || !good_exactly)
         fprintf(stderr, "some ways were never taken: the rounds have shown too little\n");
-    return good ? 0 : 1;
+    return good && good_exactly ? 0 : 1;
 }

@@ -1,5 +1,5 @@
 /* The world: configuration, records, and what must hold at the end. */
-#include "world.h"
+#include "world_priv.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -80,7 +80,15 @@ world_record_at(const struct world *world, uint32_t partition, int64_t offset)
     record.n = (int64_t)(world_draw(&dice) % 2001) - 1000;
     record.cents = (int64_t)(world_draw(&dice) % 2000001) - 1000000;
     record.odd = world_one_in(&dice, world->options.odd);
+    if (record.kind == WORLD_EVENT && world_one_in(&dice, world->options.refused))
+        record.kind = WORLD_REFUSED;
     return record;
+}
+
+bool
+world_is_quarantined(enum world_kind kind)
+{
+    return kind == WORLD_BAD || kind == WORLD_REFUSED;
 }
 
 void
@@ -132,7 +140,7 @@ world_record_text(const struct world *world, uint32_t partition, int64_t offset,
     *ret_len = 0;
     if (record.kind == WORLD_TOMBSTONE)
         return NULL;
-    *ret_len = record.kind == WORLD_EVENT ? event_text(&record, out) : bad_text(record.key % 6, out);
+    *ret_len = record.kind == WORLD_BAD ? bad_text(record.key % 6, out) : event_text(&record, out);
     return out;
 }
 
@@ -203,12 +211,14 @@ fill_config(struct world *world)
     static char *topics[] = {even, odd, NULL};
     struct mr_config *config = &world->config;
     config->pipeline = pipeline;
+    config->delivery = world->options.exact ? MR_DELIVERY_EXACTLY_ONCE : MR_DELIVERY_AT_LEAST_ONCE;
     config->kafka.topics = (struct mr_strings){topics, WORLD_TOPICS};
     config->event.time_field = time_field;
     config->event.max_depth = 64;
     config->event.max_bytes = 2048;
     config->event.max_future_ms = 60000;
     config->starrocks.database = database;
+    config->starrocks.transaction_timeout_ms = 600000;
     config->detail.table = table;
     config->quarantine.table = quarantine;
     config->quarantine.raw_bytes = 512;
@@ -252,7 +262,7 @@ fill_sums(struct world *world, uint32_t partition)
         struct world_sums sum = sums[offset];
         sum.consumed += record.kind != WORLD_GAP;
         sum.detail += record.kind == WORLD_EVENT;
-        sum.quarantined += record.kind == WORLD_BAD;
+        sum.quarantined += world_is_quarantined(record.kind);
         sum.tombstones += record.kind == WORLD_TOMBSTONE;
         if (record.kind == WORLD_EVENT && record.at_us > sum.event_time_us)
             sum.event_time_us = record.at_us;
@@ -270,6 +280,7 @@ world_open(struct world *world, const struct world_options *options)
     pthread_mutex_init(&world->lock, NULL);
     fill_config(world);
     fill_windows(world);
+    world->sql_dice.seed = options->seed + 2;
     size_t records = (size_t)options->records;
     for (uint32_t i = 0; i < options->partitions; i++) {
         world->sums[i] = need_memory(records + 1, sizeof **world->sums);
@@ -297,6 +308,18 @@ drop_units(struct world *world)
     world->unit_count = 0;
 }
 
+/* Between two runs the server may forget labels that have ended. */
+static void
+forget_labels(struct world *world)
+{
+    struct world_dice dice = {.seed = world->options.seed + 5, .count = 16 * world->run};
+    bool forgets = world_one_in(&dice, world->options.chances.forgotten);
+    for (uint32_t i = 0; i < world->txn_count; i++) {
+        struct world_txn *txn = world->txns[i];
+        txn->forgotten |= forgets && (txn->state == WORLD_VISIBLE || txn->state == WORLD_ABORTED);
+    }
+}
+
 void
 world_run_begin(struct world *world)
 {
@@ -310,6 +333,20 @@ world_run_begin(struct world *world)
     world->used_fatal = false;
     atomic_store_explicit(&world->yielded, 0, memory_order_relaxed);
     atomic_store_explicit(&world->ended, false, memory_order_relaxed);
+    atomic_store_explicit(&world->dead, false, memory_order_relaxed);
+    memset(world->held, 0, sizeof world->held);
+    memset(world->replay, 0, sizeof world->replay);
+    world->recovering = false;
+    forget_labels(world);
+}
+
+void
+world_kill(struct world *world)
+{
+    atomic_store_explicit(&world->dead, true, memory_order_relaxed);
+    pthread_mutex_lock(&world->lock);
+    world->tallies.kills++;
+    pthread_mutex_unlock(&world->lock);
 }
 
 void
@@ -318,10 +355,24 @@ world_let_go(struct world *world)
     atomic_store_explicit(&world->let_go, true, memory_order_relaxed);
 }
 
+static void
+drop_txns(struct world *world)
+{
+    for (uint32_t i = 0; i < world->txn_count; i++) {
+        for (int t = 0; t < WORLD_TABLES; t++)
+            world_body_drop(&world->txns[i]->bodies[t]);
+        free(world->txns[i]);
+    }
+    free(world->txns);
+    free(world->visible_order);
+    free(world->chains);
+}
+
 void
 world_close(struct world *world)
 {
     drop_units(world);
+    drop_txns(world);
     for (uint32_t i = 0; i < world->options.partitions; i++) {
         free(world->sums[i]);
         free(world->detail_count[i]);
@@ -347,6 +398,7 @@ world_all_in(struct world *world)
 {
     bool all = true;
     pthread_mutex_lock(&world->lock);
+    world_publish(world);
     for (uint32_t i = 0; i < world->options.partitions; i++)
         all &= world->ledger[i].there && world->ledger[i].end == world->options.records;
     pthread_mutex_unlock(&world->lock);
@@ -372,7 +424,7 @@ world_check_rows(struct world *world, bool repeats)
             check_count(i, offset, "detail", world->detail_count[i][offset], kind == WORLD_EVENT,
                         repeats);
             check_count(i, offset, "quarantine", world->quarantine_count[i][offset],
-                        kind == WORLD_BAD, repeats);
+                        world_is_quarantined(kind), repeats);
         }
 }
 

@@ -1,70 +1,488 @@
-/* What exactly-once delivery asks of consume, load and verify. The world's runs are at-least-once so far:
- * a call to one of these is a mistake of the test, and ends it. */
-#include "world.h"
+/* What exactly-once delivery asks of consume and verify: the group's offsets with metadata, the place in
+ * the group, the registry and the ledger as they are read; and what must hold at the end. */
+#include "world_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "millrace/load_txn.h"
+#include "millrace/base/clock.h"
 #include "millrace/verify.h"
 
-#define NOT_HERE(result, name, ...)                                                                \
-    result name(__VA_ARGS__)                                                                       \
-    {                                                                                              \
-        fprintf(stderr, "world: %s was called in an at-least-once run\n", #name);                  \
-        abort();                                                                                   \
+#define SESSION_MS 20
+
+static bool
+is_dead(const struct world *world)
+{
+    return atomic_load_explicit(&world->dead, memory_order_relaxed);
+}
+
+/* ---- commits of offsets ---- */
+
+static struct mr_metadata
+metadata_of(const struct world *world, const struct mr_offset *offset)
+{
+    struct mr_metadata metadata;
+    struct mr_slice text = {offset->metadata, strlen(offset->metadata)};
+    WORLD_NEED(mr_metadata_decode(text, world->layout->pipeline, &metadata) == MR_METADATA_OURS,
+               "metadata? \"%s\"", offset->metadata);
+    return metadata;
+}
+
+/* Every partition held, each once; all of one unit or of one chain. */
+static void
+check_list(const struct mr_consumer *consumer, const struct mr_offset *offsets, uint32_t count)
+{
+    const struct world *world = consumer->world;
+    bool listed[WORLD_PARTITIONS] = {false};
+    struct mr_metadata first = metadata_of(world, &offsets[0]);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t place = world_place(offsets[i].topic, offsets[i].partition);
+        struct mr_metadata metadata = metadata_of(world, &offsets[i]);
+        WORLD_NEED(place < world->options.partitions && world->held[place] && !listed[place],
+                   "commit of partition %u: not ours, or twice", place);
+        WORLD_NEED(mr_chain_equal(&metadata.in_force, &first.in_force),
+                   "partition %u: another chain in force than of the others", place);
+        listed[place] = true;
     }
+    for (uint32_t i = 0; i < world->options.partitions; i++)
+        WORLD_NEED(listed[i] == world->held[i], "a commit does not list partition %u", i);
+}
 
-#define UNUSED __attribute__((unused))
+/* As last committed, the chain in force excepted. What is new is pinned at its position. */
+static void
+check_chain_commit(const struct mr_consumer *consumer, const struct mr_offset *offsets, uint32_t count)
+{
+    const struct world *world = consumer->world;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t place = world_place(offsets[i].topic, offsets[i].partition);
+        struct mr_metadata now = metadata_of(world, &offsets[i]), before = now;
+        const struct world_chain_row *row = world_find_chain(world, place, &now.in_force);
+        WORLD_NEED(row && !row->closed, "partition %u: chain %s is put in force, not in the registry",
+                   place, now.in_force.text);
+        WORLD_NEED(offsets[i].offset ==
+                       (world->committed[place] >= 0 ? world->committed[place]
+                                                     : consumer->start[place]),
+                   "partition %u: the announcement moves the offset from %lld to %lld", place,
+                   (long long)world->committed[place], (long long)offsets[i].offset);
+        if (world->committed[place] >= 0)
+            (void)mr_metadata_decode(mr_slice_of(world->metadata[place]), world->layout->pipeline,
+                                     &before);
+        WORLD_NEED(mr_unit_name_equal(&now.last, &before.last) && now.start == before.start,
+                   "partition %u: the announcement changes the last unit", place);
+    }
+}
 
-NOT_HERE(enum mr_answer, mr_consumer_commit_offsets, UNUSED struct mr_consumer *consumer,
-         UNUSED const struct mr_offset *offsets, UNUSED uint32_t count,
-         UNUSED struct mr_error *error)
-NOT_HERE(enum mr_rc, mr_consumer_committed, UNUSED struct mr_consumer *consumer,
-         UNUSED struct mr_offset *offsets, UNUSED uint32_t count, UNUSED struct mr_error *error)
-NOT_HERE(void, mr_consumer_standing, UNUSED struct mr_consumer *consumer,
-         UNUSED struct mr_standing *standing)
-NOT_HERE(int64_t, mr_consumer_session_ms, UNUSED const struct mr_consumer *consumer)
-NOT_HERE(enum mr_answer, mr_consumer_same_topic, UNUSED struct mr_consumer *consumer,
-         UNUSED uint16_t topic, UNUSED int32_t partition, UNUSED int64_t end,
-         UNUSED struct mr_error *error)
-NOT_HERE(bool, mr_consumer_replaying, UNUSED const struct mr_consumer *consumer)
-NOT_HERE(void, mr_consumer_restart, UNUSED struct mr_consumer *consumer)
-NOT_HERE(enum mr_outcome, mr_txn_begin, UNUSED struct mr_loader *loader, UNUSED const char *label,
-         UNUSED int64_t timeout_s, UNUSED const _Atomic bool *give_up,
-         UNUSED struct mr_txn_reply *reply)
-NOT_HERE(enum mr_outcome, mr_txn_load, UNUSED struct mr_loader *loader,
-         UNUSED const struct mr_load_job *job, UNUSED const _Atomic bool *give_up,
-         UNUSED struct mr_txn_reply *reply)
-NOT_HERE(enum mr_outcome, mr_txn_commit, UNUSED struct mr_loader *loader, UNUSED const char *label,
-         UNUSED const _Atomic bool *give_up, UNUSED struct mr_txn_reply *reply)
-NOT_HERE(enum mr_outcome, mr_txn_rollback, UNUSED struct mr_loader *loader,
-         UNUSED const char *label, UNUSED const _Atomic bool *give_up,
-         UNUSED struct mr_txn_reply *reply)
-NOT_HERE(enum mr_label_state, mr_load_label_state, UNUSED struct mr_loader *loader,
-         UNUSED const char *label, UNUSED struct mr_error *error)
-NOT_HERE(enum mr_rc, mr_sql_connect_leader, UNUSED const struct mr_config *config,
-         UNUSED struct mr_sql **sql, UNUSED struct mr_error *error)
-NOT_HERE(enum mr_rc, mr_sql_check_multi, UNUSED struct mr_sql *sql, UNUSED struct mr_error *error)
-NOT_HERE(enum mr_rc, mr_sql_registry, UNUSED struct mr_sql *sql,
-         UNUSED const struct mr_layout *layout, UNUSED struct mr_other_topics *topics,
-         UNUSED const struct mr_place *places, UNUSED uint32_t place_count,
-         UNUSED const struct mr_chain *chains, UNUSED uint32_t chain_count,
-         UNUSED struct mr_registry_row **rows, UNUSED uint32_t *count,
-         UNUSED struct mr_error *error)
-NOT_HERE(enum mr_rc, mr_sql_ledger_ends, UNUSED struct mr_sql *sql,
-         UNUSED const struct mr_layout *layout, UNUSED struct mr_other_topics *topics,
-         UNUSED struct mr_ledger_row **rows, UNUSED uint32_t *count,
-         UNUSED struct mr_error *error)
-NOT_HERE(enum mr_rc, mr_sql_chain, UNUSED struct mr_sql *sql, UNUSED const struct mr_layout *layout,
-         UNUSED struct mr_other_topics *topics, UNUSED const struct mr_chain *chain,
-         UNUSED struct mr_registry_row **rows, UNUSED uint32_t *count,
-         UNUSED struct mr_error *error)
-NOT_HERE(enum mr_rc, mr_sql_chains_closed_before, UNUSED struct mr_sql *sql,
-         UNUSED const struct mr_layout *layout, UNUSED const struct mr_place *places,
-         UNUSED uint32_t place_count, UNUSED int64_t before_us,
-         UNUSED struct mr_registry_row **rows, UNUSED uint32_t *count,
-         UNUSED struct mr_error *error)
-NOT_HERE(void, mr_other_topics_fini, UNUSED struct mr_other_topics *topics)
-NOT_HERE(enum mr_rc, mr_ddl_print, UNUSED const struct mr_config *config,
-         UNUSED const struct mr_layout *layout, UNUSED FILE *out)
+static const struct world_span *
+span_of(const struct world_txn *txn, uint32_t partition)
+{
+    for (uint32_t i = 0; i < txn->span_count; i++)
+        if (txn->spans[i].partition == partition)
+            return &txn->spans[i];
+    return NULL;
+}
+
+/* What is due to be read again is all of one unit, and that unit is nothing else. */
+static void
+check_replay(const struct world *world, const struct world_txn *txn)
+{
+    bool due = false;
+    for (uint32_t i = 0; i < WORLD_PARTITIONS; i++)
+        due |= world->replay[i].end > world->replay[i].start;
+    for (uint32_t i = 0; due && i < WORLD_PARTITIONS; i++) {
+        const struct world_span *want = &world->replay[i], *has = span_of(txn, i);
+        bool wanted = want->end > want->start;
+        WORLD_NEED(wanted == (has != NULL) &&
+                       (!has || (has->start == want->start && has->end == want->end)),
+                   "%s: partition %u is to be read again in [%lld, %lld), the unit has [%lld, %lld)",
+                   txn->label, i, (long long)want->start, (long long)want->end,
+                   (long long)(has ? has->start : -1), (long long)(has ? has->end : -1));
+    }
+}
+
+/* The decision says what was loaded, after all units before are in. */
+static void
+check_decision(const struct mr_consumer *consumer, const struct mr_offset *offsets, uint32_t count,
+               const struct world_txn *txn)
+{
+    const struct world *world = consumer->world;
+    WORLD_NEED(txn && txn->span_count > 0, "a decision about a unit that is not loaded");
+    check_replay(world, txn);
+    for (uint32_t i = 0; i < world->txn_count; i++)
+        WORLD_NEED(world->txns[i] == txn || !world->txns[i]->decided ||
+                       !mr_chain_equal(&world->txns[i]->chain, &txn->chain) ||
+                       world->txns[i]->state == WORLD_COMMITTED ||
+                       world->txns[i]->state == WORLD_VISIBLE,
+                   "%s is decided, %s before it is not in", txn->label, world->txns[i]->label);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t place = world_place(offsets[i].topic, offsets[i].partition);
+        const struct mr_metadata metadata = metadata_of(world, &offsets[i]);
+        const struct world_span *span = span_of(txn, place);
+        WORLD_NEED(metadata.last.n == txn->n && mr_chain_equal(&metadata.last.chain, &txn->chain) &&
+                       mr_chain_equal(&metadata.in_force, &txn->chain),
+                   "partition %u: the decision about %s names another unit", place, txn->label);
+        WORLD_NEED(!span || (offsets[i].offset == span->end && metadata.start == span->start),
+                   "%s: partition %u is decided up to %lld, its ledger row ends at %lld", txn->label,
+                   place, (long long)offsets[i].offset, (long long)(span ? span->end : -1));
+        WORLD_NEED(span || metadata.start == offsets[i].offset, "%s: idle partition %u starts at %lld",
+                   txn->label, place, (long long)metadata.start);
+    }
+}
+
+/* What the broker does: the dice's answer and how many partitions it takes. */
+static enum mr_answer
+draw_answer(struct mr_consumer *consumer, uint32_t count, uint32_t *ret_applied)
+{
+    struct world *world = consumer->world;
+    *ret_applied = count;
+    if (!world_one_in(&consumer->dice, world->options.chances.offsets))
+        return MR_ANSWER_OK;
+    uint64_t lot = world_draw(&consumer->dice) % 4;
+    *ret_applied = lot == 0 ? 0 : lot == 1 ? (uint32_t)(world_draw(&consumer->dice) % count) : count;
+    world->tallies.offsets_lost += lot >= 2;
+    world->tallies.offsets_partial += *ret_applied > 0 && *ret_applied < count;
+    return lot >= 2 ? MR_ANSWER_LOST : MR_ANSWER_ERROR;
+}
+
+/* The good answer of a decision comes, and with it the loss of the place in the group. */
+static void
+move_away(struct mr_consumer *consumer, struct world_txn *txn)
+{
+    txn->left = true;
+    consumer->lost = true;
+    consumer->fenced = true;
+    consumer->losing = 1 + (uint32_t)(world_draw(&consumer->dice) % 20);
+    consumer->world->tallies.moved++;
+}
+
+static enum mr_answer
+apply(struct mr_consumer *consumer, const struct mr_offset *offsets, uint32_t count,
+      struct world_txn *txn, struct world_event *event)
+{
+    struct world *world = consumer->world;
+    uint32_t applied = count;
+    enum mr_answer answer = world->options.offsets ? world->options.offsets(world, event)
+                                                   : draw_answer(consumer, count, &applied);
+    if (world->options.offsets && answer != MR_ANSWER_OK && answer != MR_ANSWER_LOST)
+        applied = 0;
+    for (uint32_t i = 0; i < applied; i++) {
+        uint32_t place = world_place(offsets[i].topic, offsets[i].partition);
+        world->committed[place] = offsets[i].offset;
+        memcpy(world->metadata[place], offsets[i].metadata, sizeof world->metadata[place]);
+    }
+    world->tallies.commits += answer == MR_ANSWER_OK;
+    if (txn && applied == count) {
+        world->tallies.decided += !txn->decided;
+        txn->decided = true;
+        if (answer == MR_ANSWER_OK && world_one_in(&consumer->dice, world->options.chances.moved))
+            move_away(consumer, txn);
+    }
+    return answer;
+}
+
+enum mr_answer
+mr_consumer_commit_offsets(struct mr_consumer *consumer, const struct mr_offset *offsets,
+                           uint32_t count, struct mr_error *reterr_error)
+{
+    struct world *world = consumer->world;
+    enum mr_answer answer = MR_ANSWER_FENCED;
+    WORLD_NEED(count > 0, "a commit of no offset");
+    pthread_mutex_lock(&world->lock);
+    struct mr_metadata metadata = metadata_of(world, &offsets[0]);
+    struct world_event event = {.chain = metadata.in_force, .count = count};
+    bool decides = mr_chain_equal(&metadata.last.chain, &metadata.in_force);
+    struct world_txn *txn =
+        decides ? world_find_txn(world, &metadata.last.chain, metadata.last.n) : NULL;
+    event.kind = decides ? MR_STEP_DECIDE : MR_STEP_COMMIT_CHAIN;
+    event.n = decides ? metadata.last.n : 0;
+    check_list(consumer, offsets, count);
+    if (decides)
+        check_decision(consumer, offsets, count, txn);
+    else
+        check_chain_commit(consumer, offsets, count);
+    if (is_dead(world))
+        answer = MR_ANSWER_LOST;
+    else if (!consumer->fenced)
+        answer = apply(consumer, offsets, count, txn, &event);
+    world->tallies.fenced += answer == MR_ANSWER_FENCED;
+    event.answer = answer;
+    world_note(world, &event);
+    pthread_mutex_unlock(&world->lock);
+    if (answer != MR_ANSWER_OK)
+        (void)mr_error_set(reterr_error, MR_KAFKA, "the world's answer %d", (int)answer);
+    return answer;
+}
+
+enum mr_rc
+mr_consumer_committed(struct mr_consumer *consumer, struct mr_offset *offsets, uint32_t count,
+                      struct mr_error *reterr_error)
+{
+    struct world *world = consumer->world;
+    if (is_dead(world) || world_one_in(&consumer->dice, world->options.chances.unread))
+        return mr_error_set(reterr_error, MR_KAFKA, "the world's offsets are not known");
+    pthread_mutex_lock(&world->lock);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t place = world_place(offsets[i].topic, offsets[i].partition);
+        offsets[i].offset = world->committed[place];
+        memcpy(offsets[i].metadata, world->metadata[place], sizeof offsets[i].metadata);
+        offsets[i].metadata_len = (uint32_t)strlen(offsets[i].metadata);
+    }
+    struct world_event event = {.kind = MR_STEP_READ_COMMITTED, .count = count,
+                                .recovering = world->recovering};
+    world_note(world, &event);
+    pthread_mutex_unlock(&world->lock);
+    return MR_OK;
+}
+
+/* ---- the place in the group ---- */
+
+void
+mr_consumer_standing(struct mr_consumer *consumer, struct mr_standing *ret_standing)
+{
+    bool dead = is_dead(consumer->world);
+    *ret_standing = (struct mr_standing){.lost = consumer->lost || dead, .topics_known = true,
+                                         .metadata_fits = true,
+                                         .generation = dead ? -1 : consumer->generation,
+                                         .member = consumer->world->run,
+                                         .epoch = consumer->epoch};
+}
+
+int64_t
+mr_consumer_session_ms(const struct mr_consumer *consumer)
+{
+    (void)consumer;
+    return SESSION_MS;
+}
+
+enum mr_answer
+mr_consumer_same_topic(struct mr_consumer *consumer, uint16_t topic, int32_t partition, int64_t end,
+                       struct mr_error *reterr_error)
+{
+    (void)reterr_error;
+    (void)topic;
+    (void)partition;
+    return end <= consumer->world->options.records ? MR_ANSWER_OK : MR_ANSWER_UNKNOWN;
+}
+
+/* ---- verify ---- */
+
+enum mr_rc
+mr_sql_connect_leader(const struct mr_config *config, struct mr_sql **ret_sql,
+                      struct mr_error *reterr_error)
+{
+    return mr_sql_connect(config, ret_sql, reterr_error);
+}
+
+enum mr_rc
+mr_sql_check_multi(struct mr_sql *sql, struct mr_error *reterr_error)
+{
+    (void)sql;
+    (void)reterr_error;
+    return MR_OK;
+}
+
+void
+mr_other_topics_fini(struct mr_other_topics *topics)
+{
+    (void)topics; /* the world's rows are all of configured topics */
+}
+
+static struct mr_place
+place_of(uint32_t partition)
+{
+    return (struct mr_place){(uint16_t)(partition % WORLD_TOPICS),
+                             (int32_t)(partition / WORLD_TOPICS)};
+}
+
+/* Rows of the registry that `wanted` picks. */
+static enum mr_rc
+pick_rows(struct world *world, const bool *wanted, struct mr_registry_row **ret_rows,
+          uint32_t *ret_count)
+{
+    struct mr_registry_row *rows = calloc(world->chain_count + 1, sizeof *rows);
+    uint32_t count = 0;
+    WORLD_NEED(rows != NULL, "no memory");
+    for (uint32_t i = 0; i < world->chain_count; i++)
+        if (wanted[i])
+            rows[count++] = (struct mr_registry_row){place_of(world->chains[i].partition),
+                                                     world->chains[i].chain, world->chains[i].seq,
+                                                     world->chains[i].start, 1741000000000000,
+                                                     world->chains[i].closed};
+    *ret_rows = rows;
+    *ret_count = count;
+    return MR_OK;
+}
+
+/* Rows of the places and of the chains. */
+static bool *
+want_rows(const struct world *world, const struct mr_place *places, uint32_t place_count,
+          const struct mr_chain *chains, uint32_t chain_count)
+{
+    bool *wanted = calloc(world->chain_count + 1, sizeof *wanted);
+    WORLD_NEED(wanted != NULL, "no memory");
+    for (uint32_t i = 0; i < world->chain_count; i++) {
+        for (uint32_t k = 0; k < place_count; k++)
+            wanted[i] |= world_place(places[k].topic, places[k].partition) ==
+                         world->chains[i].partition;
+        for (uint32_t k = 0; k < chain_count; k++)
+            wanted[i] |= mr_chain_equal(&chains[k], &world->chains[i].chain);
+    }
+    return wanted;
+}
+
+enum mr_rc
+mr_sql_registry(struct mr_sql *sql, const struct mr_layout *layout, struct mr_other_topics *topics,
+                const struct mr_place *places, uint32_t place_count, const struct mr_chain *chains,
+                uint32_t chain_count, struct mr_registry_row **ret_rows, uint32_t *ret_count,
+                struct mr_error *reterr_error)
+{
+    struct world *world = sql->world;
+    (void)layout;
+    (void)topics;
+    (void)reterr_error;
+    pthread_mutex_lock(&world->lock);
+    bool *wanted = want_rows(world, places, place_count, chains, chain_count);
+    bool *named = want_rows(world, NULL, 0, chains, chain_count);
+    for (uint32_t i = 0; i < world->chain_count; i++) /* open ones of the partitions of the chains */
+        for (uint32_t k = 0; !world->chains[i].closed && k < world->chain_count; k++)
+            wanted[i] |= named[k] && world->chains[k].partition == world->chains[i].partition;
+    enum mr_rc rc = pick_rows(world, wanted, ret_rows, ret_count);
+    const struct world_event event = {.kind = MR_STEP_READ_REGISTRY, .count = *ret_count,
+                                      .recovering = true};
+    world_note(world, &event);
+    pthread_mutex_unlock(&world->lock);
+    free(wanted);
+    free(named);
+    return rc;
+}
+
+enum mr_rc
+mr_sql_ledger_ends(struct mr_sql *sql, const struct mr_layout *layout, struct mr_other_topics *topics,
+                   struct mr_ledger_row **ret_rows, uint32_t *ret_count,
+                   struct mr_error *reterr_error)
+{
+    struct world *world = sql->world;
+    struct mr_ledger_row *rows = calloc(WORLD_PARTITIONS, sizeof *rows);
+    uint32_t count = 0;
+    (void)layout;
+    (void)topics;
+    (void)reterr_error;
+    WORLD_NEED(rows != NULL, "no memory");
+    pthread_mutex_lock(&world->lock);
+    world_publish(world);
+    for (uint32_t i = 0; i < WORLD_PARTITIONS; i++)
+        if (world->ledger[i].there)
+            rows[count++] = (struct mr_ledger_row){place_of(i),
+                                                   {world->ledger[i].chain, world->ledger[i].unit},
+                                                   world->ledger[i].end};
+    const struct world_event event = {.kind = MR_STEP_READ_LEDGER, .count = count,
+                                      .recovering = true};
+    world_note(world, &event);
+    pthread_mutex_unlock(&world->lock);
+    *ret_rows = rows;
+    *ret_count = count;
+    return MR_OK;
+}
+
+enum mr_rc
+mr_sql_chain(struct mr_sql *sql, const struct mr_layout *layout, struct mr_other_topics *topics,
+             const struct mr_chain *chain, struct mr_registry_row **ret_rows, uint32_t *ret_count,
+             struct mr_error *reterr_error)
+{
+    struct world *world = sql->world;
+    (void)layout;
+    (void)topics;
+    (void)reterr_error;
+    pthread_mutex_lock(&world->lock);
+    bool *wanted = want_rows(world, NULL, 0, chain, 1);
+    enum mr_rc rc = pick_rows(world, wanted, ret_rows, ret_count);
+    const struct world_event event = {.kind = MR_STEP_FIND_ANNOUNCE, .chain = *chain,
+                                      .count = *ret_count};
+    world_note(world, &event);
+    pthread_mutex_unlock(&world->lock);
+    free(wanted);
+    return rc;
+}
+
+/* Time is short in the world: every closed row that no offset's metadata names is old. */
+enum mr_rc
+mr_sql_chains_closed_before(struct mr_sql *sql, const struct mr_layout *layout,
+                            const struct mr_place *places, uint32_t place_count, int64_t before_us,
+                            struct mr_registry_row **ret_rows, uint32_t *ret_count,
+                            struct mr_error *reterr_error)
+{
+    struct world *world = sql->world;
+    (void)layout;
+    (void)reterr_error;
+    WORLD_NEED(before_us < mr_clock_wall_us() - (int64_t)86400 * 1000000, "rows of today are deleted");
+    pthread_mutex_lock(&world->lock);
+    bool *wanted = want_rows(world, places, place_count, NULL, 0);
+    for (uint32_t i = 0; i < world->chain_count; i++) {
+        wanted[i] &= world->chains[i].closed;
+        for (uint32_t p = 0; p < WORLD_PARTITIONS; p++)
+            wanted[i] &= strstr(world->metadata[p], world->chains[i].chain.text) == NULL;
+    }
+    enum mr_rc rc = pick_rows(world, wanted, ret_rows, ret_count);
+    pthread_mutex_unlock(&world->lock);
+    free(wanted);
+    return rc;
+}
+
+enum mr_rc
+mr_ddl_print(const struct mr_config *config, const struct mr_layout *layout, FILE *out)
+{
+    (void)config;
+    (void)layout;
+    return fputs("the world's tables\n", out) < 0 ? MR_INTERNAL : MR_OK;
+}
+
+/* ---- at the end ---- */
+
+void
+world_check_exact(struct world *world)
+{
+    pthread_mutex_lock(&world->lock);
+    world_publish(world);
+    for (uint32_t i = 0; i < world->txn_count; i++) {
+        const struct world_txn *txn = world->txns[i];
+        WORLD_NEED(txn->state != WORLD_OPEN, "%s is open at the end", txn->label);
+        WORLD_NEED(txn->state != WORLD_COMMITTED, "%s is not visible at the end", txn->label);
+    }
+    pthread_mutex_unlock(&world->lock);
+    world_check_committed(world);
+    world_check_rows(world, false);
+}
+
+/* The chain in force for a partition; none: nobody's. */
+static struct mr_chain
+chain_in_force(const struct world *world, uint32_t partition)
+{
+    struct mr_metadata metadata = {.start = 0};
+    (void)mr_metadata_decode(mr_slice_of(world->metadata[partition]), world->layout->pipeline,
+                             &metadata);
+    return metadata.in_force;
+}
+
+static bool
+has_committed(const struct world *world, const struct mr_chain *chain)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < world->txn_count; i++)
+        any |= world->txns[i]->state == WORLD_VISIBLE && mr_chain_equal(&world->txns[i]->chain, chain);
+    return any;
+}
+
+bool
+world_registry_closed(struct world *world)
+{
+    bool closed = true;
+    pthread_mutex_lock(&world->lock);
+    for (uint32_t i = 0; i < world->chain_count; i++) {
+        const struct world_chain_row *row = &world->chains[i];
+        struct mr_chain chain = chain_in_force(world, row->partition);
+        closed &= row->closed || !world->held[row->partition] || mr_chain_equal(&row->chain, &chain) ||
+                  !has_committed(world, &chain) || mr_chain_equal(&chain, &world->close_failed);
+    }
+    pthread_mutex_unlock(&world->lock);
+    return closed;
+}

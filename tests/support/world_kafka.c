@@ -1,5 +1,5 @@
 /* The source: the contract of consume over the world's records, with rebalances by the dice. */
-#include "world.h"
+#include "world_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,19 +9,6 @@
 #include "ledger/ledger_priv.h"
 #include "millrace/base/clock.h"
 #include "millrace/base/hash.h"
-
-struct mr_consumer {
-    struct world *world;
-    struct mr_consumer_events events;
-    struct world_dice dice;
-    bool assigned[WORLD_PARTITIONS], wanted[WORLD_PARTITIONS];
-    int64_t position[WORLD_PARTITIONS];
-    bool subscribed, waiting; /* waiting: an assignment is to be made (again) */
-    uint32_t pause;           /* calls until then */
-    uint32_t rebalances;
-    int64_t last_offset[WORLD_PARTITIONS]; /* given out last; -1 none */
-    struct mr_batch *batch;                /* being filled */
-};
 
 enum mr_rc
 mr_consumer_new(const struct mr_config *config, const struct mr_consumer_events *events,
@@ -33,6 +20,7 @@ mr_consumer_new(const struct mr_config *config, const struct mr_consumer_events 
         return mr_error_set(reterr_error, MR_MEMORY, "no memory");
     consumer->world = world_now;
     consumer->events = *events;
+    consumer->generation = -1;
     consumer->dice.seed = mr_hash_bytes(&world_now->run, sizeof world_now->run,
                                         world_now->options.seed + 3);
     *ret_consumer = consumer;
@@ -55,6 +43,7 @@ mr_consumer_subscribe(struct mr_consumer *consumer, struct mr_error *reterr_erro
     (void)reterr_error;
     consumer->subscribed = true;
     consumer->waiting = true;
+    consumer->generation = 1;
     for (uint32_t i = 0; i < consumer->world->options.partitions; i++)
         consumer->wanted[i] = true;
     return MR_OK;
@@ -93,14 +82,32 @@ check_orderly(const struct mr_consumer *consumer)
                    (long long)world->committed[i], (long long)world->ledger[i].end);
 }
 
+/* An orderly revocation by who had its place until then leaves no transaction open. */
+static void
+check_settled(const struct world *world)
+{
+    for (uint32_t i = 0; i < world->txn_count; i++)
+        WORLD_NEED(world->txns[i]->run != world->run || world->txns[i]->state != WORLD_OPEN,
+                   "%s is open after an orderly revocation", world->txns[i]->label);
+}
+
 static void
 take_away(struct mr_consumer *consumer, bool lost)
 {
     struct world *world = consumer->world;
     struct mr_app *app = consumer->events.context;
-    if (!holds_any(consumer))
+    bool held = holds_any(consumer);
+    if (held) {
+        consumer->in_event = true;
+        consumer->events.revoked(consumer->events.context, lost);
+        consumer->in_event = false;
+    }
+    bool orderly = !lost && !consumer->lost && !consumer->fenced; /* until its end */
+    consumer->epoch++;
+    consumer->replaying = false;
+    consumer->lost = consumer->fenced = false;
+    if (!held)
         return;
-    consumer->events.revoked(consumer->events.context, lost);
     uint64_t units = units_so_far(app);
     pthread_mutex_lock(&world->lock);
     world->fence = units;
@@ -108,8 +115,13 @@ take_away(struct mr_consumer *consumer, bool lost)
         world->tallies.lost++;
     else
         world->tallies.orderly++;
-    if (!lost && !world->used_fatal)
+    bool dead = atomic_load_explicit(&world->dead, memory_order_relaxed);
+    if (!lost && !world->used_fatal && !world->options.exact)
         check_orderly(consumer);
+    if (orderly && world->options.exact && !dead)
+        check_settled(world);
+    memset(world->held, 0, sizeof world->held);
+    memset(world->replay, 0, sizeof world->replay);
     pthread_mutex_unlock(&world->lock);
     memset(consumer->assigned, 0, sizeof consumer->assigned);
     if (consumer->batch) {
@@ -126,18 +138,72 @@ start_at(struct mr_consumer *consumer, struct mr_span *spans, uint32_t count)
     pthread_mutex_lock(&world->lock);
     world->generation_landed = false;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t place = (uint32_t)spans[i].partition * WORLD_TOPICS + spans[i].topic;
+        uint32_t place = world_place(spans[i].topic, spans[i].partition);
         const struct world_ledger_row *row = &world->ledger[place];
-        WORLD_NEED(spans[i].end == (row->there ? row->end : -1),
+        bool none = world->options.exact && !row->there && spans[i].end == 0; /* by the registry */
+        WORLD_NEED(spans[i].end == (row->there ? row->end : -1) || none,
                    "partition %u is to start at %lld, the ledger ends at %lld", place,
                    (long long)spans[i].end, (long long)(row->there ? row->end : -1));
+        WORLD_NEED(!world->options.exact || spans[i].end >= 0 || world->committed[place] < 0,
+                   "partition %u starts anew although %lld is committed", place,
+                   (long long)world->committed[place]);
         if (spans[i].end < 0)
             spans[i].end = world->committed[place] < 0 ? 0 : world->committed[place];
         spans[i].start = spans[i].end;
-        consumer->position[place] = spans[i].end;
+        consumer->position[place] = consumer->start[place] = spans[i].end;
+        consumer->until[place] = -1;
+        world->held[place] = true;
         consumer->last_offset[place] = -1;
     }
     pthread_mutex_unlock(&world->lock);
+}
+
+/* Decided, and not in: that is what is read again. */
+static void
+start_replay(struct mr_consumer *consumer, const struct mr_span *spans, const int64_t *until,
+             uint32_t count)
+{
+    struct world *world = consumer->world;
+    pthread_mutex_lock(&world->lock);
+    consumer->replaying = false;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t place = world_place(spans[i].topic, spans[i].partition);
+        bool due = world->options.exact && world->committed[place] > spans[i].end;
+        WORLD_NEED(until[i] == (due ? world->committed[place] : -1),
+                   "partition %u starts at %lld, committed is %lld, to be read again up to %lld", place,
+                   (long long)spans[i].end, (long long)world->committed[place], (long long)until[i]);
+        consumer->until[place] = until[i];
+        consumer->replaying |= due;
+        if (due)
+            world->replay[place] = (struct world_span){place, spans[i].end, until[i]};
+    }
+    world->tallies.replays += consumer->replaying;
+    pthread_mutex_unlock(&world->lock);
+}
+
+/* Nothing that a predecessor began may end behind our back. */
+static void
+check_fenced(const struct mr_consumer *consumer)
+{
+    struct world *world = consumer->world;
+    pthread_mutex_lock(&world->lock);
+    for (uint32_t i = 0; i < world->txn_count; i++)
+        for (uint32_t p = 0; p < WORLD_PARTITIONS; p++)
+            WORLD_NEED(!consumer->wanted[p] ||
+                           (world->txns[i]->state != WORLD_OPEN &&
+                            world->txns[i]->state != WORLD_COMMITTED) ||
+                           !world_find_chain(world, p, &world->txns[i]->chain),
+                       "partition %u starts, and %s is not settled", p, world->txns[i]->label);
+    pthread_mutex_unlock(&world->lock);
+}
+
+static void
+set_recovering(struct mr_consumer *consumer, bool recovering)
+{
+    pthread_mutex_lock(&consumer->world->lock);
+    consumer->world->recovering = recovering;
+    pthread_mutex_unlock(&consumer->world->lock);
+    consumer->in_event = recovering;
 }
 
 /* More partitions than the ledger holds: refused as a whole. */
@@ -169,10 +235,16 @@ try_assign(struct mr_consumer *consumer)
     int64_t until[WORLD_PARTITIONS];
     for (uint32_t i = 0; i < count; i++)
         until[i] = -1;
+    set_recovering(consumer, true);
     enum mr_rc rc = consumer->events.assigned(consumer->events.context, spans, until, count);
+    set_recovering(consumer, false);
+    consumer->refused |= rc == MR_STOPPED;
     if (rc != MR_OK)
         return rc;
+    if (world->options.exact)
+        check_fenced(consumer);
     start_at(consumer, spans, count);
+    start_replay(consumer, spans, until, count);
     if (world->options.flood)
         flood(consumer);
     rc = consumer->events.positions(consumer->events.context, spans, count);
@@ -197,29 +269,107 @@ choose_partitions(struct mr_consumer *consumer)
 }
 
 static void
+try_again(struct mr_consumer *consumer)
+{
+    if (consumer->pause > 0) {
+        consumer->pause--;
+    } else if (try_assign(consumer) == MR_OK) {
+        consumer->waiting = false;
+        consumer->world->tallies.assignments++;
+        world_step(consumer->world);
+    } else {
+        consumer->pause = 3;
+    }
+}
+
+static void
+move(struct mr_consumer *consumer, bool lost)
+{
+    take_away(consumer, lost);
+    choose_partitions(consumer);
+    consumer->waiting = true;
+    consumer->generation++;
+    consumer->epoch++;
+    consumer->pause = (uint32_t)(world_draw(&consumer->dice) % 8);
+}
+
+/* The group went on without us. Commits are fenced; that the partitions are lost is known some calls
+ * later, and still later they are taken away. */
+static void
+begin_loss(struct mr_consumer *consumer)
+{
+    consumer->fenced = true;
+    consumer->losing = 1 + (uint32_t)(world_draw(&consumer->dice) % 30);
+}
+
+static void
+go_on_losing(struct mr_consumer *consumer)
+{
+    if (consumer->losing-- > 8)
+        return;
+    consumer->lost = true;
+    if (consumer->losing == 0 || world_one_in(&consumer->dice, 4))
+        move(consumer, true);
+}
+
+/* What the test asks for, once. */
+static void
+obey(struct mr_consumer *consumer)
+{
+    enum world_order order = (enum world_order)atomic_exchange_explicit(
+        &consumer->world->order, WORLD_ORDER_NONE, memory_order_relaxed);
+    if (order == WORLD_ORDER_REVOKE)
+        move(consumer, false);
+    if (order == WORLD_ORDER_EVICT)
+        begin_loss(consumer);
+}
+
+static void
 rebalance(struct mr_consumer *consumer)
 {
     const struct world_chances *chances = &consumer->world->options.chances;
+    obey(consumer);
+    if (consumer->lost || consumer->fenced) {
+        go_on_losing(consumer);
+        return;
+    }
     if (consumer->waiting) {
-        if (consumer->pause > 0) {
-            consumer->pause--;
-        } else if (try_assign(consumer) == MR_OK) {
-            consumer->waiting = false;
-            consumer->world->tallies.assignments++;
-            world_step(consumer->world);
-        } else {
-            consumer->pause = 3;
-        }
+        try_again(consumer);
         return;
     }
     if (consumer->rebalances >= consumer->world->options.rebalances ||
         !world_one_in(&consumer->dice, chances->rebalance))
         return;
     consumer->rebalances++;
-    take_away(consumer, world_one_in(&consumer->dice, chances->lost));
-    choose_partitions(consumer);
-    consumer->waiting = true;
-    consumer->pause = (uint32_t)(world_draw(&consumer->dice) % 8);
+    bool lost = world_one_in(&consumer->dice, chances->lost);
+    if (lost && consumer->world->options.exact)
+        begin_loss(consumer);
+    else
+        move(consumer, lost);
+}
+
+void
+mr_consumer_restart(struct mr_consumer *consumer)
+{
+    struct world *world = consumer->world;
+    WORLD_NEED(!consumer->in_event, "a restart inside an event");
+    consumer->epoch++;
+    consumer->replaying = false;
+    pthread_mutex_lock(&world->lock);
+    world->tallies.restarts++;
+    memset(world->held, 0, sizeof world->held);
+    memset(world->replay, 0, sizeof world->replay);
+    pthread_mutex_unlock(&world->lock);
+    consumer->waiting |= holds_any(consumer);
+    consumer->pause = 0;
+    memset(consumer->assigned, 0, sizeof consumer->assigned);
+    world_step(world);
+}
+
+bool
+mr_consumer_replaying(const struct mr_consumer *consumer)
+{
+    return consumer->replaying;
 }
 
 /* ---- messages ---- */
@@ -247,7 +397,8 @@ take_run(struct mr_consumer *consumer, uint32_t place, uint32_t most)
     struct world *world = consumer->world;
     uint32_t taken = 0;
     int64_t *position = &consumer->position[place];
-    for (; *position < world->options.records && taken < most; (*position)++) {
+    int64_t end = consumer->replaying ? consumer->until[place] : world->options.records;
+    for (; *position < end && taken < most; (*position)++) {
         if (world_record_at(world, place, *position).kind == WORLD_GAP)
             continue;
         if (!add_record(consumer, place, *position))
@@ -262,6 +413,19 @@ take_run(struct mr_consumer *consumer, uint32_t place, uint32_t most)
     return taken;
 }
 
+/* The end of a replay is told at once. */
+static void
+end_replay(struct mr_consumer *consumer)
+{
+    bool over = consumer->replaying;
+    for (uint32_t i = 0; i < WORLD_PARTITIONS; i++) {
+        if (consumer->until[i] >= 0 && consumer->position[i] >= consumer->until[i])
+            consumer->until[i] = -1;
+        over &= !consumer->assigned[i] || consumer->until[i] < 0;
+    }
+    consumer->replaying &= !over;
+}
+
 static void
 take(struct mr_consumer *consumer)
 {
@@ -274,6 +438,7 @@ take(struct mr_consumer *consumer)
         if (consumer->assigned[place])
             taken += take_run(consumer, place, run < wanted - taken ? run : wanted - taken);
     }
+    end_replay(consumer);
     if (taken > 0)
         world_step(world);
 }
@@ -296,6 +461,10 @@ mr_consumer_fill(struct mr_consumer *consumer, struct mr_batch *batch, int64_t t
             mr_app_stop(consumer->events.context);
         return mr_error_set(reterr_error, world->options.fill_fails, "the world's end");
     }
+    if (consumer->refused)
+        return mr_error_set(reterr_error, MR_STOPPED, "the start of the partitions was refused");
+    if (atomic_load_explicit(&world->dead, memory_order_relaxed))
+        return MR_OK;
     consumer->batch = batch;
     if (batch && may_yield(world))
         take(consumer);
@@ -315,7 +484,7 @@ mr_consumer_commit(struct mr_consumer *consumer, const struct mr_span *spans, ui
                    world_one_in(&consumer->dice, world->options.chances.commit_refused);
     pthread_mutex_lock(&world->lock);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t place = (uint32_t)spans[i].partition * WORLD_TOPICS + spans[i].topic;
+        uint32_t place = world_place(spans[i].topic, spans[i].partition);
         const struct world_ledger_row *row = &world->ledger[place];
         WORLD_NEED(consumer->assigned[place], "commit of partition %u, which is not ours", place);
         WORLD_NEED(spans[i].end <= (row->there ? row->end : 0),

@@ -1,5 +1,5 @@
 /* The sink's tables: bodies are read back row by row and compared with what was produced. */
-#include "world.h"
+#include "world_priv.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -20,7 +20,8 @@ struct row {
 /* What is being booked. */
 struct booking {
     struct world *world;
-    uint64_t number;
+    const struct world_txn *txn; /* NULL: at least once */
+    uint64_t number, stamp;      /* stamp: differs from that of every other booking */
     struct world_unit *unit;
     uint32_t spans; /* ledger rows so far */
     struct { uint32_t partition; int64_t start, end; } span[WORLD_PARTITIONS];
@@ -89,12 +90,6 @@ window_of(const char (*texts)[32], uint32_t count, const char *text)
 
 /* ---- tables ---- */
 
-static uint64_t
-stamp_of(const struct booking *booking)
-{
-    return booking->world->run << 32 | booking->number;
-}
-
 /* A row of an offset, in detail or quarantine. */
 static void
 book_offset(struct booking *booking, const struct row *row, enum world_kind kind, uint8_t **counts,
@@ -105,12 +100,17 @@ book_offset(struct booking *booking, const struct row *row, enum world_kind kind
     int64_t offset = number_of(row, "_offset");
     WORLD_NEED(offset >= 0 && offset < world->options.records, "offset?");
     *ret_record = world_record_at(world, partition, offset);
-    WORLD_NEED(ret_record->kind == kind, "partition %u offset %lld came as another kind", partition,
+    WORLD_NEED(kind == WORLD_EVENT ? ret_record->kind == kind
+                                   : world_is_quarantined(ret_record->kind),
+               "partition %u offset %lld came as another kind", partition,
                (long long)offset);
-    WORLD_NEED(world->row_unit[partition][offset] != stamp_of(booking),
+    WORLD_NEED(world->row_unit[partition][offset] != booking->stamp,
                "partition %u offset %lld: twice in unit %llu", partition, (long long)offset,
                (unsigned long long)booking->number);
-    world->row_unit[partition][offset] = stamp_of(booking);
+    WORLD_NEED(!booking->txn || counts[partition][offset] == 0,
+               "partition %u offset %lld: its row is in already, %s brings it again", partition,
+               (long long)offset, booking->txn->label);
+    world->row_unit[partition][offset] = booking->stamp;
     if (counts[partition][offset] < UINT8_MAX)
         counts[partition][offset]++;
     *ret_partition = partition;
@@ -152,7 +152,9 @@ book_quarantine(struct booking *booking, const struct row *row)
     (void)world_record_text(booking->world, partition, offset, text, &len);
     WORLD_NEED(number_of(row, "raw_bytes") == (int64_t)len, "raw_bytes?");
     const char *reason = text_of(row, "reason");
-    WORLD_NEED(reason && *reason, "no reason");
+    WORLD_NEED(reason && *reason && (strcmp(reason, "load") == 0) == (record.kind == WORLD_REFUSED),
+               "partition %u offset %lld: reason \"%s\"", partition, (long long)offset,
+               reason ? reason : "(null)");
     booking->unit->quarantined++;
 }
 
@@ -226,11 +228,15 @@ book_ledger(struct booking *booking, const struct row *row)
     int64_t start = number_of(row, "start"), end = number_of(row, "end");
     need_text(row, "pipeline", world->layout->pipeline);
     WORLD_NEED(number_of(row, "n") == (int64_t)booking->number, "n?");
+    if (booking->txn)
+        need_text(row, "chain", booking->txn->chain.text);
     WORLD_NEED(start == (old->there ? old->end : 0) && start < end && end <= world->options.records,
                "partition %u: ledger row [%lld, %lld) after %lld", partition, (long long)start,
                (long long)end, (long long)(old->there ? old->end : 0));
     check_totals(world, row, partition, end);
-    *old = (struct world_ledger_row){true, start, end, booking->number, world->run};
+    *old = (struct world_ledger_row){true, start, end, booking->number, world->run, {""}};
+    if (booking->txn)
+        old->chain = booking->txn->chain;
     booking->span[booking->spans].partition = partition;
     booking->span[booking->spans].start = start;
     booking->span[booking->spans++].end = end;
@@ -247,12 +253,12 @@ check_unit(const struct booking *booking)
     for (uint32_t i = 0; i < booking->spans; i++)
         for (int64_t o = booking->span[i].start; o < booking->span[i].end; o++) {
             struct world_record record = world_record_at(world, booking->span[i].partition, o);
-            bool has_row = record.kind == WORLD_EVENT || record.kind == WORLD_BAD;
+            bool has_row = record.kind == WORLD_EVENT || world_is_quarantined(record.kind);
             detail += record.kind == WORLD_EVENT;
-            quarantined += record.kind == WORLD_BAD;
+            quarantined += world_is_quarantined(record.kind);
             if (record.kind == WORLD_EVENT)
                 world_add_cells(cells, &record);
-            WORLD_NEED(!has_row || world->row_unit[booking->span[i].partition][o] == stamp_of(booking),
+            WORLD_NEED(!has_row || world->row_unit[booking->span[i].partition][o] == booking->stamp,
                        "unit %llu: its ledger row came, the row of partition %u offset %lld did not",
                        (unsigned long long)booking->number, booking->span[i].partition,
                        (long long)o);
@@ -315,17 +321,18 @@ split_names(char *columns, const char **names)
 
 /* A text with \x01 in it is what CSV cannot carry, so splitting finds a wrong count then. */
 static void
-read_csv(struct booking *booking, enum world_table table, char *body, struct row *row)
+read_csv(char *text, struct row *row, void (*each)(void *context, const struct row *row),
+         void *context)
 {
     uint32_t columns = row->count;
-    while (*body) {
-        char *line = strsep(&body, "\x02");
-        WORLD_NEED(body != NULL, "the last row has no end");
+    while (*text) {
+        char *line = strsep(&text, "\x02");
+        WORLD_NEED(text != NULL, "the last row has no end");
         uint32_t count = 0;
         for (char *cell; (cell = strsep(&line, "\x01")) != NULL && count < columns; count++)
             row->texts[count] = strcmp(cell, "\\N") == 0 ? NULL : cell;
         WORLD_NEED(count == columns && !line, "a row of %u columns has others", columns);
-        book_row(booking, table, row);
+        each(context, row);
     }
 }
 
@@ -345,19 +352,34 @@ json_cell(const json_t *object, const char *name)
 }
 
 static void
-read_json(struct booking *booking, enum world_table table, char *body, struct row *row)
+read_json(char *text, struct row *row, void (*each)(void *context, const struct row *row),
+          void *context)
 {
-    while (body && *body) {
-        const char *line = strsep(&body, "\n");
+    while (text && *text) {
+        const char *line = strsep(&text, "\n");
         json_t *object = json_loads(line, 0, NULL);
         WORLD_NEED(object && json_object_size(object) == row->count, "row? %s", line);
         for (uint32_t i = 0; i < row->count; i++)
             row->texts[i] = json_cell(object, row->names[i]);
-        book_row(booking, table, row);
+        each(context, row);
         for (uint32_t i = 0; i < row->count; i++)
             free(row->texts[i]);
         json_decref(object);
     }
+}
+
+/* Row by row; the body stays as it is. */
+static void
+read_body(const struct world_body *body, void (*each)(void *context, const struct row *row),
+          void *context)
+{
+    struct row row = {.count = 0};
+    char *columns = strdup(body->columns), *text = strdup(body->text);
+    WORLD_NEED(columns && text, "no memory");
+    row.count = split_names(columns, row.names);
+    (body->json ? read_json : read_csv)(text, &row, each, context);
+    free(columns);
+    free(text);
 }
 
 static char *
@@ -372,6 +394,23 @@ flatten(const struct mr_body *body)
     WORLD_NEED((size_t)(out - bytes) == body->bytes, "chunks and bytes differ");
     *out = '\0';
     return bytes;
+}
+
+void
+world_body_take(struct world_body *body, const struct mr_load_job *job)
+{
+    WORLD_NEED(!body->text, "a table is loaded twice in one transaction");
+    *body = (struct world_body){strdup(job->columns), flatten(job->body),
+                                job->body->format == MR_BODY_JSON};
+    WORLD_NEED(body->columns != NULL, "no memory");
+}
+
+void
+world_body_drop(struct world_body *body)
+{
+    free(body->columns);
+    free(body->text);
+    *body = (struct world_body){NULL, NULL, false};
 }
 
 static struct world_unit *
@@ -392,34 +431,138 @@ unit_at(struct world *world, uint64_t number)
     return unit;
 }
 
+struct table_booking {
+    struct booking *booking;
+    enum world_table table;
+};
+
+static void
+book_each(void *context, const struct row *row)
+{
+    struct table_booking *to = context;
+    book_row(to->booking, to->table, row);
+}
+
+static void
+book_body(struct booking *booking, enum world_table table, const struct world_body *body)
+{
+    struct table_booking to = {booking, table};
+    booking->world->tallies.odd_bodies += body->json;
+    read_body(body, book_each, &to);
+}
+
 void
 world_apply(struct world *world, enum world_table table, uint64_t number,
             const struct mr_load_job *job)
 {
-    struct booking booking = {.world = world, .number = number, .unit = unit_at(world, number)};
-    struct row row = {.count = 0};
-    char *columns = strdup(job->columns), *body = flatten(job->body);
-    WORLD_NEED(columns != NULL, "no memory");
+    struct booking booking = {.world = world, .number = number, .unit = unit_at(world, number),
+                              .stamp = world->run << 32 | number};
+    struct world_body body = {NULL, NULL, false};
     WORLD_NEED(!(booking.unit->applied & (1u << table | 1u << WORLD_LEDGER)),
                "unit %llu: table %d came twice, or after the ledger's", (unsigned long long)number,
                (int)table);
     booking.unit->applied |= 1u << table;
-    row.count = split_names(columns, row.names);
-    if (job->body->format == MR_BODY_JSON) {
-        world->tallies.odd_bodies++;
-        read_json(&booking, table, body, &row);
-    } else {
-        read_csv(&booking, table, body, &row);
+    world_body_take(&body, job);
+    book_body(&booking, table, &body);
+    world_body_drop(&body);
+    if (table != WORLD_LEDGER)
+        return;
+    WORLD_NEED(number > world->ledger_unit, "ledger rows of unit %llu came after those of %llu",
+               (unsigned long long)number, (unsigned long long)world->ledger_unit);
+    world->ledger_unit = number;
+    world->generation_landed = true;
+    check_unit(&booking);
+    free(booking.unit->by_key);
+    booking.unit->by_key = NULL;
+}
+
+/* ---- exactly once ---- */
+
+struct refused_count {
+    struct world *world;
+    uint32_t count;
+};
+
+static void
+count_refused(void *context, const struct row *row)
+{
+    struct refused_count *refused = context;
+    uint32_t partition = place_of(refused->world, text_of(row, "_topic"), number_of(row, "_partition"));
+    int64_t offset = number_of(row, "_offset");
+    refused->count += world_record_at(refused->world, partition, offset).kind == WORLD_REFUSED;
+}
+
+uint32_t
+world_body_refused(struct world *world, const struct world_body *body)
+{
+    struct refused_count refused = {world, 0};
+    if (world->options.refused > 0)
+        read_body(body, count_refused, &refused);
+    return refused.count;
+}
+
+struct span_reading {
+    struct world *world;
+    struct world_txn *txn;
+};
+
+static void
+read_span(void *context, const struct row *row)
+{
+    const struct span_reading *reading = context;
+    struct world_txn *txn = reading->txn;
+    WORLD_NEED(txn->span_count < WORLD_PARTITIONS, "%s: more ledger rows than partitions", txn->label);
+    txn->spans[txn->span_count++] = (struct world_span){
+        place_of(reading->world, text_of(row, "topic"), number_of(row, "partition")),
+        number_of(row, "start"), number_of(row, "end")};
+}
+
+void
+world_read_spans(struct world *world, struct world_txn *txn)
+{
+    struct span_reading reading = {world, txn};
+    txn->span_count = 0;
+    read_body(&txn->bodies[WORLD_LEDGER], read_span, &reading);
+}
+
+void
+world_apply_txn(struct world *world, struct world_txn *txn)
+{
+    struct world_unit unit = {0};
+    struct booking booking = {.world = world, .txn = txn, .number = txn->n, .unit = &unit,
+                              .stamp = (uint64_t)(uintptr_t)txn};
+    unit.by_key = calloc(WORLD_MINUTES * WORLD_KEYS + WORLD_SPANS, sizeof *unit.by_key);
+    WORLD_NEED(unit.by_key != NULL, "no memory");
+    WORLD_NEED(txn->bodies[WORLD_LEDGER].text != NULL, "%s is in without ledger rows", txn->label);
+    for (int table = 0; table < WORLD_TABLES; table++) {
+        if (txn->bodies[table].text)
+            book_body(&booking, (enum world_table)table, &txn->bodies[table]);
+        world_body_drop(&txn->bodies[table]);
     }
-    if (table == WORLD_LEDGER) {
-        WORLD_NEED(number > world->ledger_unit, "ledger rows of unit %llu came after those of %llu",
-                   (unsigned long long)number, (unsigned long long)world->ledger_unit);
-        world->ledger_unit = number;
-        world->generation_landed = true;
-        check_unit(&booking);
-        free(booking.unit->by_key);
-        booking.unit->by_key = NULL;
-    }
-    free(columns);
-    free(body);
+    check_unit(&booking);
+    free(unit.by_key);
+}
+
+static void
+book_chain(void *context, const struct row *row)
+{
+    struct world *world = context;
+    uint32_t partition = place_of(world, text_of(row, "topic"), number_of(row, "partition"));
+    const char *text = text_of(row, "chain");
+    struct mr_chain chain;
+    WORLD_NEED(text && mr_chain_parse(mr_slice_of(text), &chain), "chain?");
+    need_text(row, "pipeline", world->layout->pipeline);
+    bool removes = strcmp(row->names[row->count - 1], "__op") == 0 && number_of(row, "__op") == 1;
+    const struct world_chain_row add = {partition, chain, number_of(row, "seq"),
+                                        number_of(row, "start"), text_of(row, "closed") != NULL};
+    world_book_chain(world, &add, removes);
+}
+
+void
+world_apply_registry(struct world *world, const struct mr_load_job *job)
+{
+    struct world_body body = {NULL, NULL, false};
+    world_body_take(&body, job);
+    read_body(&body, book_chain, world);
+    world_body_drop(&body);
 }

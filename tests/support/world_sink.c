@@ -1,5 +1,5 @@
 /* The sink: the contracts of load and verify, as far as the app uses them, over the world's tables. */
-#include "world.h"
+#include "world_priv.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,22 +9,6 @@
 #include "millrace/base/clock.h"
 #include "millrace/base/hash.h"
 #include "millrace/verify.h"
-
-struct mr_load_hub {
-    _Atomic bool stopped; /* [atomic: relaxed] */
-    _Atomic uint64_t outcomes[MR_OUTCOME_FATAL + 1]; /* [atomic: relaxed] */
-    _Atomic uint32_t loaders;                        /* [atomic: relaxed] */
-};
-
-struct mr_loader {
-    struct mr_load_hub *hub;
-    struct world *world;
-    struct world_dice dice;
-};
-
-struct mr_sql {
-    struct world *world;
-};
 
 /* ---- load ---- */
 
@@ -59,6 +43,14 @@ mr_load_hub_counts(const struct mr_load_hub *hub, struct mr_load_counts *ret_cou
     *ret_counts = (struct mr_load_counts){.bytes = 0};
     for (int i = 0; i <= MR_OUTCOME_FATAL; i++)
         ret_counts->outcomes[i] = atomic_load_explicit(&hub->outcomes[i], memory_order_relaxed);
+}
+
+void
+mr_load_hub_landed(struct mr_load_hub *hub, uint64_t rows, uint64_t bytes)
+{
+    (void)rows;
+    (void)bytes;
+    atomic_fetch_add_explicit(&hub->outcomes[MR_OUTCOME_DONE], 1, memory_order_relaxed);
 }
 
 enum mr_rc
@@ -101,8 +93,8 @@ unit_of(const struct world *world, const struct mr_load_job *job)
     return unit;
 }
 
-static enum world_table
-table_of(const struct world *world, const char *table)
+enum world_table
+world_table_of(const struct world *world, const char *table)
 {
     if (strcmp(table, "millrace_ledger") == 0)
         return WORLD_LEDGER;
@@ -116,20 +108,19 @@ table_of(const struct world *world, const char *table)
     world_fail("table \"%s\"?", table);
 }
 
-static bool
-given_up(const struct mr_loader *loader, const _Atomic bool *give_up)
+bool
+world_given_up(const struct mr_loader *loader, const _Atomic bool *give_up)
 {
-    return atomic_load_explicit(give_up, memory_order_relaxed) ||
+    return (give_up && atomic_load_explicit(give_up, memory_order_relaxed)) ||
            atomic_load_explicit(&loader->hub->stopped, memory_order_relaxed);
 }
 
-/* Waits as a server does; a slow load stands for the retries of one that fails for a while. */
-static void
-take_time(struct mr_loader *loader, const _Atomic bool *give_up)
+void
+world_take_time(struct mr_loader *loader, const _Atomic bool *give_up)
 {
     bool slow = world_one_in(&loader->dice, loader->world->options.chances.slow);
     int64_t ms = (int64_t)(world_draw(&loader->dice) % (slow ? 120 : 3));
-    for (int64_t i = 0; i < ms && !given_up(loader, give_up); i++)
+    for (int64_t i = 0; i < ms && !world_given_up(loader, give_up); i++)
         mr_clock_sleep_ms(1);
 }
 
@@ -152,7 +143,7 @@ settle(struct mr_loader *loader, enum world_table table, uint64_t unit,
        const struct mr_load_job *job, const _Atomic bool *give_up, enum mr_outcome outcome)
 {
     struct world *world = loader->world;
-    bool up = given_up(loader, give_up);
+    bool up = world_given_up(loader, give_up);
     WORLD_NEED(up || unit > world->fence, "unit %llu was given up, and its table %d is loaded",
                (unsigned long long)unit, (int)table);
     if (up) {
@@ -189,15 +180,20 @@ mr_load_settled(struct mr_loader *loader, const struct mr_load_job *job,
                 const _Atomic bool *give_up, struct mr_load_reply *ret_reply)
 {
     struct world *world = loader->world;
+    if (world->options.exact) {
+        enum mr_outcome outcome = world_load_registry(loader, job, give_up);
+        *ret_reply = (struct mr_load_reply){.outcome = outcome, .cause = "the world's"};
+        return outcome;
+    }
     uint64_t unit = unit_of(world, job);
-    enum world_table table = table_of(world, job->table);
+    enum world_table table = world_table_of(world, job->table);
     enum mr_outcome outcome = MR_OUTCOME_DONE;
     WORLD_NEED(job->body->rows > 0, "unit %llu: an empty load of table %d",
                (unsigned long long)unit, (int)table);
     if (world->options.decide)
         outcome = world->options.decide(world, table, unit, give_up);
     else
-        take_time(loader, give_up);
+        world_take_time(loader, give_up);
     pthread_mutex_lock(&world->lock);
     if (!world->options.decide)
         outcome = throw_dice(loader);
@@ -225,14 +221,16 @@ enum mr_rc
 mr_sql_connect(const struct mr_config *config, struct mr_sql **ret_sql,
                struct mr_error *reterr_error)
 {
-    static struct world_dice dice; /* [own: feed] */
     struct world *world = world_now;
     (void)config;
-    dice.seed = world->options.seed + 2;
-    if (world_one_in(&dice, world->options.chances.sql_refused)) {
-        world->tallies.sql_refused++;
+    pthread_mutex_lock(&world->lock);
+    bool refused = world_one_in(&world->sql_dice, world->options.chances.sql_refused) ||
+                   atomic_load_explicit(&world->down, memory_order_relaxed) ||
+                   atomic_load_explicit(&world->dead, memory_order_relaxed);
+    world->tallies.sql_refused += refused;
+    pthread_mutex_unlock(&world->lock);
+    if (refused)
         return mr_error_set(reterr_error, MR_STARROCKS, "the world refuses the connection");
-    }
     struct mr_sql *sql = calloc(1, sizeof *sql);
     if (!sql)
         return mr_error_set(reterr_error, MR_MEMORY, "no memory");
@@ -268,8 +266,9 @@ mr_sql_ledger(struct mr_sql *sql, const struct mr_layout *layout, struct mr_span
     (void)layout;
     (void)reterr_error;
     pthread_mutex_lock(&world->lock);
+    world_publish(world);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t place = (uint32_t)spans[i].partition * WORLD_TOPICS + spans[i].topic;
+        uint32_t place = world_place(spans[i].topic, spans[i].partition);
         const struct world_ledger_row *row = &world->ledger[place];
         spans[i].end = row->there ? row->end : -1;
         if (!row->there)

@@ -1,0 +1,94 @@
+/* Private to support/world*.c: the fake stages' own state.
+ * Threads: a consumer belongs to feed, a loader to its thread. */
+#pragma once
+
+#include "world.h"
+
+struct mr_consumer {
+    struct world *world;
+    struct mr_consumer_events events;
+    struct world_dice dice;
+    bool assigned[WORLD_PARTITIONS], wanted[WORLD_PARTITIONS];
+    int64_t position[WORLD_PARTITIONS], start[WORLD_PARTITIONS];
+    int64_t until[WORLD_PARTITIONS]; /* end of a replay that has not got there; -1: none */
+    bool replaying;
+    bool subscribed, waiting; /* waiting: an assignment is to be made (again) */
+    uint32_t pause;           /* calls until then */
+    uint32_t rebalances;
+    int64_t last_offset[WORLD_PARTITIONS]; /* given out last; -1 none */
+    struct mr_batch *batch;                /* being filled */
+    bool in_event;
+    bool fenced, lost; /* the group went on without us; lost: and we know it */
+    uint32_t losing;   /* calls until the partitions are taken away */
+    bool refused;      /* the app stopped at an assignment */
+    int32_t generation;
+    uint64_t epoch;
+};
+
+struct mr_load_hub {
+    _Atomic bool stopped; /* [atomic: relaxed] */
+    _Atomic uint64_t outcomes[MR_OUTCOME_FATAL + 1]; /* [atomic: relaxed] */
+    _Atomic uint32_t loaders;                        /* [atomic: relaxed] */
+};
+
+struct mr_loader {
+    struct mr_load_hub *hub;
+    struct world *world;
+    struct world_dice dice;
+};
+
+struct mr_sql {
+    struct world *world;
+};
+
+enum world_table
+world_table_of(const struct world *world, const char *table);
+
+/* give_up may be NULL. */
+bool
+world_given_up(const struct mr_loader *loader, const _Atomic bool *give_up);
+
+/* Waits as a server does; a slow call stands for the retries of one that fails for a while. */
+void
+world_take_time(struct mr_loader *loader, const _Atomic bool *give_up);
+
+/* Place of a topic's partition in the world. */
+static inline uint32_t
+world_place(uint16_t topic, int32_t partition)
+{
+    return (uint32_t)partition * WORLD_TOPICS + topic;
+}
+
+/* ---- world_txn.c: the sink's transactions ---- */
+
+/* A load of the registry. */
+enum mr_outcome
+world_load_registry(struct mr_loader *loader, const struct mr_load_job *job,
+                    const _Atomic bool *give_up);
+
+/* A row of the registry comes, or is deleted. world->lock held. */
+void
+world_book_chain(struct world *world, const struct world_chain_row *row, bool removes);
+
+/* ---- world_rows.c; world->lock held ---- */
+
+void
+world_body_take(struct world_body *body, const struct mr_load_job *job);
+void
+world_body_drop(struct world_body *body);
+
+/* Rows of a detail body that the server refuses. */
+uint32_t
+world_body_refused(struct world *world, const struct world_body *body);
+
+/* [start, end) of the ledger rows. */
+void
+world_read_spans(struct world *world, struct world_txn *txn);
+
+/* Books all bodies of a transaction that becomes visible. */
+void
+world_apply_txn(struct world *world, struct world_txn *txn);
+
+/* The rows of an announcement or of a close go into the registry. */
+void
+world_apply_registry(struct world *world, const struct mr_load_job *job);
