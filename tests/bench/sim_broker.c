@@ -26,7 +26,7 @@ new_producer(const char *brokers)
     char why[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     set(conf, "bootstrap.servers", brokers ? brokers : "");
-    set(conf, "linger.ms", "50");
+    set(conf, "linger.ms", "1000");
     set(conf, "compression.codec", "lz4");
     set(conf, "queue.buffering.max.messages", "1000000");
     set(conf, "queue.buffering.max.kbytes", "262144");

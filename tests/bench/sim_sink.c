@@ -1,4 +1,5 @@
-/* Discarding Stream Load server: FE and BE, each on its port, a thread a connection. */
+/* Discarding server: Stream Loads and transactions of several tables; FE and BE, each on its port, a
+ * thread a connection. Nothing is kept, so nothing is ever refused but calls that it does not know. */
 #include "sim.h"
 
 #include <arpa/inet.h>
@@ -11,9 +12,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "millrace/base/clock.h"
+
 #define BUFFER ((size_t)1 << 20)
 
-static unsigned backend_port; /* [const] after listening */
+static unsigned backend_port;    /* [const] after listening */
+static struct sim_calls *counts; /* [const] */
+static int64_t publish_ms;       /* [const] */
 
 /* Reads until the blank line; returns the header's length, 0 at the end of the connection. *ret_have:
  * bytes in the buffer, the first of the body included. */
@@ -64,19 +69,74 @@ redirect(int fd, const char *head)
 }
 
 static bool
-discard(int fd, char *buffer, size_t left, size_t total)
+read_body(int fd, char *buffer, size_t left)
 {
-    char body[512];
     while (left > 0) {
         ssize_t got = read(fd, buffer, BUFFER);
         if (got <= 0)
             return false;
         left -= (size_t)got < left ? (size_t)got : left;
     }
+    return true;
+}
+
+static enum sim_call
+call_of(const char *head, size_t total)
+{
+    static const struct {
+        const char *path;
+        enum sim_call call;
+    } paths[] = {{"POST /api/transaction/begin ", SIM_BEGIN},
+                 {"POST /api/transaction/commit ", SIM_COMMIT},
+                 {"POST /api/transaction/rollback ", SIM_ROLLBACK}};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        if (strncmp(head, paths[i].path, strlen(paths[i].path)) == 0)
+            return paths[i].call;
+    const char *line_end = strstr(head, "\r\n");
+    const char *label = strstr(head, "/get_load_state?label="), *load = strstr(head, "/_stream_load ");
+    bool is_load = strncmp(head, "PUT /api/transaction/load ", 26) == 0 || (load && load < line_end);
+    if (label && label < line_end)
+        return SIM_STATE;
+    if (!is_load)
+        return SIM_OTHER;
+    if (total == 0 && strcasestr(head, "\r\nexpect:"))
+        return SIM_ASK;
+    return strstr(head, "millrace_ledger") ? SIM_LEDGER : SIM_BODY;
+}
+
+static bool
+answer_call(int fd, enum sim_call call, bool in_transaction, size_t total)
+{
+    char body[512];
+    if (call == SIM_OTHER)
+        return answer(fd, "404 Not Found", "", "");
+    if (call == SIM_STATE)
+        return answer(fd, "200 OK", "",
+                      "{\"state\":\"VISIBLE\",\"msg\":\"OK\",\"code\":\"0\",\"status\":\"OK\"}");
+    bool is_load = call == SIM_BODY || call == SIM_LEDGER;
+    if (call == SIM_COMMIT || (is_load && !in_transaction))
+        mr_clock_sleep_ms(publish_ms);
     snprintf(body, sizeof body,
-             "{\"TxnId\":1,\"Label\":\"x\",\"Status\":\"Success\",\"Message\":\"OK\","
-             "\"NumberFilteredRows\":0,\"NumberUnselectedRows\":0,\"LoadBytes\":%zu}", total);
+             "{\"TxnId\":1,\"Label\":\"x\",\"Status\":\"%s\",\"Message\":\"%s\","
+             "\"NumberFilteredRows\":0,\"NumberUnselectedRows\":0,\"LoadBytes\":%zu}",
+             is_load && !in_transaction ? "Success" : "OK",
+             is_load && !in_transaction ? "OK" : "", total);
     return answer(fd, "200 OK", "", body);
+}
+
+/* One request, whose head is in the buffer. False: the connection ends. */
+static bool
+serve_one(int fd, char *buffer, size_t have, size_t head)
+{
+    size_t total = content_length(buffer);
+    enum sim_call call = call_of(buffer, total);
+    bool in_transaction = strncmp(buffer, "PUT /api/transaction/", 21) == 0;
+    atomic_fetch_add_explicit(&counts->number[call], 1, memory_order_relaxed);
+    if (call == SIM_ASK)
+        return redirect(fd, buffer);
+    if (!read_body(fd, buffer, total - (have - head)))
+        return false;
+    return answer_call(fd, call, in_transaction, total);
 }
 
 static void *
@@ -86,13 +146,8 @@ serve(void *argument)
     char *buffer = malloc(BUFFER);
     size_t have, head;
     bool open = buffer != NULL;
-    while (open && (head = read_head(fd, buffer, &have)) > 0) {
-        size_t total = content_length(buffer);
-        if (strcasestr(buffer, "\r\nexpect:") && total == 0)
-            open = redirect(fd, buffer);
-        else
-            open = discard(fd, buffer, total - (have - head), total);
-    }
+    while (open && (head = read_head(fd, buffer, &have)) > 0)
+        open = serve_one(fd, buffer, have, head);
     free(buffer);
     close(fd);
     return NULL;
@@ -135,8 +190,10 @@ accept_all(void *argument)
 }
 
 void
-sim_sink(int ready_fd, int stop_fd)
+sim_sink(struct sim_calls *calls, int64_t wait_ms, int ready_fd, int stop_fd)
 {
+    counts = calls;
+    publish_ms = wait_ms;
     char url[64];
     unsigned frontend_port;
     pthread_t thread;
