@@ -190,6 +190,13 @@ def test_an_open_transaction_is_named(tables: Tables) -> None:
     assert len(problems) == 1 and problems[0].startswith("open transaction left-open")
 
 
+def test_one_shot_loads_may_stay_open_only_where_the_server_died_in_them() -> None:
+    left = [{"label": f"p-chain-{end}"} for end in ("a1", "z12", "7", "7-orders")]
+    assert pool.to_be_ended(left, {"kill -9 at any time"}) == left
+    assert [t["label"] for t in pool.to_be_ended(left, {"rockpool kill -9"})] == [
+        "p-chain-7", "p-chain-7-orders"]
+
+
 def begin(server: Rockpool, database: str, label: str) -> None:
     """A transaction of one table that nobody will end."""
     url = urllib.parse.urlsplit(server.fe)

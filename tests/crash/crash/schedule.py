@@ -1,6 +1,5 @@
 """Plays one schedule: members, producer, faults; then drains, stops, and asks the oracle."""
 
-import re
 import threading
 import time
 from collections import Counter
@@ -24,7 +23,6 @@ DRAIN_S = 90
 STOPPED_DRAIN_S = 30
 EXIT_S = 40
 AFTER_SCENE_S = 2.0
-ONE_SHOT = re.compile(r"-[az]\d+$")
 
 
 class Interrupted(BaseException):
@@ -372,13 +370,9 @@ class Schedule:
                 self.fail(f"verify: {verified.stdout[-1500:]}{verified.stderr[-500:]}")
 
     def open_transactions(self) -> list[dict]:
-        """A one-shot load that the server itself left open has no handle to close it by: it runs out."""
         if not self.drained:
             return []  # who stops leaves everything as it was found
-        found = pool.open_transactions(self.slot.starrocks)
-        if self.result.counts["rockpool status_unknown"]:
-            found = [t for t in found if not ONE_SHOT.search(t["label"])]
-        return found
+        return pool.to_be_ended(pool.open_transactions(self.slot.starrocks), self.result.counts)
 
     def clean_up(self) -> None:
         for member in self.members:
