@@ -14,6 +14,7 @@ CHANNELS = ("web", "store", "app")
 COUNTRIES = ("US", "CA", "GB", None)
 BAD_EVERY = 23
 BATCH_PAUSE_S = 0.02
+OUTSTANDING_MAX = 2000  # a broker that is away is waited for, not buried
 
 
 def is_bad(number: int) -> bool:
@@ -57,7 +58,9 @@ class Traffic:
         draw = random.Random(f"{self.seed}/partitions")
         began = time.monotonic()
         while not self._end.wait(BATCH_PAUSE_S):
-            while self.sent < (time.monotonic() - began) * self.rate and not self._end.is_set():
+            due = min((time.monotonic() - began) * self.rate,
+                      len(self.acknowledged) + OUTSTANDING_MAX)
+            while self.sent < due and not self._end.is_set():
                 self._send(draw.randrange(self.partitions))
             self._producer.poll(0)
 
@@ -81,7 +84,7 @@ class Traffic:
         if is_bad(number):
             self.bad.add((message.partition(), message.offset()))
 
-    def finish(self, timeout_s: float = 30) -> None:
+    def finish(self, timeout_s: float = 90) -> None:
         """Ends the producer; every event must have been acknowledged, at the offsets 0, 1, 2 …"""
         self._end.set()
         self._thread.join(timeout_s)
