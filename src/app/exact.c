@@ -234,6 +234,8 @@ take_answer(struct mr_app *app, struct mri_call *call)
         log_failure(call);
         exact->failures++;
     }
+    if (call->step.kind == MR_STEP_COMMIT || undoes)
+        exact->refusals = call->answer == MR_ANSWER_ERROR ? exact->refusals + 1 : 0;
     call->used = false;
     if (!exact->live || call->session != exact->session)
         return;
@@ -350,12 +352,14 @@ do_offsets(struct mr_app *app, const struct mr_step *step)
     mr_live_answer(exact->live, step, answer, &now);
 }
 
-/* What finishes is never held up. */
+/* What finishes is held up by nothing but its own refusal. */
 static int64_t
 pause_before(const struct mri_exact *exact, const struct mr_step *step)
 {
-    if (step->kind == MR_STEP_ROLLBACK)
+    if (step->kind == MR_STEP_LOAD)
         return 0;
+    if (step->kind == MR_STEP_COMMIT || step->kind == MR_STEP_ROLLBACK)
+        return mri_exact_pause_ms(exact->refusals);
     return step->kind == MR_STEP_VISIBLE ? VISIBLE_PAUSE_MS : mri_exact_pause_ms(exact->failures);
 }
 
@@ -365,10 +369,11 @@ do_step(struct mr_app *app, const struct mr_step *step)
     if (step->kind == MR_STEP_COMMIT_CHAIN || step->kind == MR_STEP_READ_CHAIN ||
         step->kind == MR_STEP_DECIDE || step->kind == MR_STEP_READ_UNIT)
         do_offsets(app, step);
-    else if (step->kind == MR_STEP_LOAD || step->kind == MR_STEP_COMMIT)
-        mri_call_put(app, step, mri_land_find(app, step->content), 0);
-    else
-        mri_call_put(app, step, NULL, pause_before(app->exact, step));
+    else {
+        bool whole = step->kind == MR_STEP_LOAD || step->kind == MR_STEP_COMMIT;
+        mri_call_put(app, step, whole ? mri_land_find(app, step->content) : NULL,
+                     pause_before(app->exact, step));
+    }
 }
 
 void

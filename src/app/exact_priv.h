@@ -39,6 +39,7 @@ struct mri_exact {
     uint64_t session;             /* counts chains */
     uint64_t fed;                 /* number of the last unit that a chain was given */
     uint32_t failures;            /* BEGIN and LOAD without success, since the last success */
+    uint32_t refusals;            /* of COMMIT and ROLLBACK, for good, one after the other */
     int64_t kafka_after_ms;       /* no offset commit before, after one that failed */
     int64_t left_at_ms;           /* when the place in the group was lost; 0: it is held */
     bool replaying;
