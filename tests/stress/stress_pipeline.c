@@ -24,8 +24,9 @@
 
 #define ROUNDS 16
 #define EXACT_SEED 101
-#define EXACT_ROUNDS 24
-#define LIMIT_MS 40000 /* no further round of a mode of the default run begins after this */
+#define EXACT_ROUNDS 12
+#define LIMIT_MS 40000 /* no further round of the default run begins after this */
+#define EXACT_LIMIT_MS 30000
 #define CLOSE_MS 10000
 #define STALL_MS 60000 /* pauses between tries grow to 30 s */
 
@@ -36,11 +37,16 @@ struct coverage {
     struct world_tallies tallies;
 };
 
+/* What mostly goes wrong, by turns: a few rounds take every way. */
+enum theme { THEME_OFFSETS, THEME_KILLS, THEME_SINK, THEME_REFUSED };
+#define THEMES (THEME_REFUSED + 1)
+
 struct round {
     struct world world;
     struct world_dice dice;
     struct mr_app *app;
     bool exact;
+    enum theme theme;
     bool repeats; /* partitions may be lost, or a load end fatally: rows may come twice */
     int64_t extra; /* budget beyond the batches */
 };
@@ -51,31 +57,30 @@ between(struct round *round, uint64_t least, uint64_t most)
     return least + world_draw(&round->dice) % (most - least + 1);
 }
 
-/* Each way by itself in some rounds, all together in others; refused events leave the sink time to abort
- * what was decided once only, so that a round ends. */
 static void
-draw_exact(struct round *round, struct world_options *options)
+draw_exact(struct round *round, uint64_t seed, struct world_options *options)
 {
     struct world_chances *chances = &options->chances;
-    const uint32_t seldom = world_one_in(&round->dice, 2) ? 1 : 3;
+    round->theme = (enum theme)(seed % THEMES);
     round->repeats = false;
     options->exact = true;
+    options->rebalances = (uint32_t)between(round, 2, 5);
     options->records = options->records / 2;
-    options->refused = world_one_in(&round->dice, 2) ? 700 : 0;
-    chances->rejected = chances->fatal = 0;
-    chances->lost = 2;
-    chances->slow = 60;
-    chances->begin = 20 * seldom;
-    chances->load = 40 * seldom;
-    chances->registry = 15 * seldom;
-    chances->sql_refused = 30;
-    chances->aborted = 12 * seldom;
-    chances->cancelled = world_one_in(&round->dice, 2) ? 120 * seldom : 0;
-    chances->late = 3;
-    chances->forgotten = 2;
-    chances->offsets = 10 * seldom;
-    chances->moved = 20 * seldom;
-    chances->unread = 8;
+    options->refused = round->theme == THEME_REFUSED ? 500 : 0;
+    *chances = (struct world_chances){.rebalance = 60, .partial = 2, .sql_refused = 30, .slow = 60,
+                                      .lost = 2, .begin = 80, .load = 200, .registry = 20,
+                                      .aborted = 40, .late = 3, .forgotten = 2, .offsets = 20,
+                                      .evicted = 60, .moved = 60, .unread = 12};
+    if (round->theme == THEME_OFFSETS) {
+        chances->offsets = 3;
+        chances->moved = 10;
+        chances->evicted = 16;
+    } else if (round->theme == THEME_SINK) {
+        chances->aborted = 6;
+        chances->cancelled = 80;
+        chances->begin = 20;
+        chances->load = 60;
+    }
 }
 
 static void
@@ -95,7 +100,7 @@ draw_world(struct round *round, uint64_t seed)
     options.chances.lost = round->repeats ? 2 : 0;
     options.chances.fatal = round->repeats && world_one_in(&round->dice, 2) ? 150 : 0;
     if (round->exact)
-        draw_exact(round, &options);
+        draw_exact(round, seed, &options);
     world_open(&round->world, &options);
 }
 
@@ -108,6 +113,8 @@ draw_config(struct round *round)
     config->flush.every_ms = (int64_t)between(round, 2, 40);
     config->flush.rows = (int64_t)between(round, 100, 4000);
     config->flush.depth = (int64_t)between(round, 1, 3);
+    if (round->exact)
+        config->flush.rows = (int64_t)between(round, 60, 500);
     for (uint32_t i = 0; i < 2; i++)
         round->world.layout->rollups[i].max_keys = between(round, 60, 1500);
 }
@@ -282,12 +289,15 @@ tell_round(const struct round *round, uint64_t seed, int64_t start_ms)
 static void
 run_once(struct round *round, struct coverage *coverage)
 {
-    bool cut = world_one_in(&round->dice, 2);
+    bool kills = round->exact && round->theme == THEME_KILLS;
+    bool cut = kills ? round->world.run < 6 : world_one_in(&round->dice, 2);
+    uint64_t steps = kills ? between(round, 20, 250) : between(round, 50, 1500);
     start(round);
-    watch(round, cut ? progress(round) + between(round, 50, 1500) : UINT64_MAX);
-    if (round->exact && world_all_in(&round->world))
+    watch(round, cut ? progress(round) + steps : UINT64_MAX);
+    bool all = world_all_in(&round->world);
+    if (round->exact && all)
         wait_for_close(round);
-    if (round->exact && !world_all_in(&round->world) && world_one_in(&round->dice, 2))
+    if (round->exact && !all && (kills || world_one_in(&round->dice, 2)))
         drop(round, coverage);
     else
         stop(round, coverage);
@@ -373,12 +383,12 @@ covered_exact(const struct coverage *coverage)
 
 /* How many rounds were run. */
 static uint64_t
-run_rounds(uint64_t seed, uint64_t rounds, bool exact, bool limited, struct coverage *coverage)
+run_rounds(uint64_t seed, uint64_t rounds, bool exact, int64_t limit_ms, struct coverage *coverage)
 {
     int64_t start_ms = mr_clock_monotonic_ms();
     uint64_t done = 0;
     for (; done < rounds; done++) {
-        if (limited && mr_clock_monotonic_ms() - start_ms > LIMIT_MS)
+        if (done >= THEMES && mr_clock_monotonic_ms() - start_ms > limit_ms)
             break;
         run_round(seed + done, exact, coverage);
     }
@@ -394,12 +404,12 @@ main(int argc, char **argv)
     const char *level = getenv("STRESS_LOG");
     mr_log_setup(level ? MR_LOG_INFO : MR_LOG_ERROR, MR_LOG_TEXT);
     if (argc > 1) {
-        (void)run_rounds(seed, rounds, argc > 3, false, argc > 3 ? &exactly : &coverage);
+        (void)run_rounds(seed, rounds, argc > 3, INT64_MAX, argc > 3 ? &exactly : &coverage);
         (void)(argc > 3 ? covered_exact(&exactly) : covered(&coverage));
         return 0;
     }
-    uint64_t done = run_rounds(1, ROUNDS, false, true, &coverage);
-    done += run_rounds(EXACT_SEED, EXACT_ROUNDS, true, true, &exactly);
+    uint64_t done = run_rounds(1, ROUNDS, false, LIMIT_MS, &coverage);
+    done += run_rounds(EXACT_SEED, EXACT_ROUNDS, true, EXACT_LIMIT_MS, &exactly);
     bool good = covered(&coverage), good_exactly = covered_exact(&exactly);
     printf("%llu rounds\n", (unsigned long long)done);
     if (!good || !good_exactly)

@@ -80,7 +80,9 @@ world_record_at(const struct world *world, uint32_t partition, int64_t offset)
     record.n = (int64_t)(world_draw(&dice) % 2001) - 1000;
     record.cents = (int64_t)(world_draw(&dice) % 2000001) - 1000000;
     record.odd = world_one_in(&dice, world->options.odd);
-    if (record.kind == WORLD_EVENT && world_one_in(&dice, world->options.refused))
+    bool refused = world_one_in(&dice, world->options.refused) ||
+                   (world->options.refuses && world->options.refuses(partition, offset));
+    if (record.kind == WORLD_EVENT && refused)
         record.kind = WORLD_REFUSED;
     return record;
 }
@@ -268,6 +270,14 @@ fill_sums(struct world *world, uint32_t partition)
             sum.event_time_us = record.at_us;
         sums[offset + 1] = sum;
     }
+}
+
+void
+world_refuse(struct world *world, bool (*refuses)(uint32_t partition, int64_t offset))
+{
+    world->options.refuses = refuses;
+    for (uint32_t i = 0; i < world->options.partitions; i++)
+        fill_sums(world, i);
 }
 
 void

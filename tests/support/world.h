@@ -62,6 +62,7 @@ struct world_chances {
     uint32_t late;                  /* committed, visible only later */
     uint32_t forgotten;             /* labels that have ended, between runs */
     uint32_t offsets;               /* a commit fails: applied, not, or in part */
+    uint32_t evicted;               /* a commit finds the place in the group lost */
     uint32_t moved;                 /* a decision is applied, and the place in the group lost */
     uint32_t unread;                /* the group's offsets cannot be read */
 };
@@ -91,6 +92,8 @@ struct world_options {
     struct world_chances chances;
     bool exact;       /* delivery exactly once */
     uint32_t refused; /* exact: one in so many events is refused by the server; 0: none */
+    bool (*refuses)(uint32_t partition, int64_t offset); /* exact: so are these */
+    bool revoke_in_replay; /* once, with a part of it handed out */
     bool blind; /* loads are logged, not read: for units made by hand */
     bool hold_records;   /* the consumer yields nothing until world_let_go */
     uint32_t topics_refused, tables_refused, commits_refused; /* the first ones */
@@ -228,6 +231,7 @@ struct world {
 
     _Atomic bool dead;          /* [atomic: relaxed] the process was killed: nothing it does arrives */
     _Atomic bool down;          /* [atomic: relaxed] the sink does not answer */
+    _Atomic bool lost_now;      /* [atomic: relaxed] the place is lost, at once */
     _Atomic int order;          /* [atomic: relaxed] enum world_order, for the consumer */
     _Atomic bool let_go;        /* [atomic: relaxed] see hold_records */
     _Atomic bool ended;         /* [atomic: relaxed] loads are to stop */
@@ -264,9 +268,17 @@ world_check_committed(struct world *world);
 void
 world_let_go(struct world *world);
 
+/* The server refuses these events, in place of options.refuses; before any run. */
+void
+world_refuse(struct world *world, bool (*refuses)(uint32_t partition, int64_t offset));
+
 /* As kill -9: calls under way arrive or not, later ones do not. The app is to be stopped and joined. */
 void
 world_kill(struct world *world);
+
+/* The server aborts a transaction that is open. */
+void
+world_abort(struct world *world, const struct mr_chain *chain, uint64_t n);
 
 /* Exact, at the end, with all in: no transaction is open, every offset is decided and committed. */
 void

@@ -135,13 +135,19 @@ draw_answer(struct mr_consumer *consumer, uint32_t count, uint32_t *ret_applied)
 {
     struct world *world = consumer->world;
     *ret_applied = count;
+    if (world_one_in(&consumer->dice, world->options.chances.evicted)) {
+        *ret_applied = 0;
+        consumer->fenced = true;
+        consumer->losing = 1 + (uint32_t)(world_draw(&consumer->dice) % 20);
+        return MR_ANSWER_FENCED;
+    }
     if (!world_one_in(&consumer->dice, world->options.chances.offsets))
         return MR_ANSWER_OK;
-    uint64_t lot = world_draw(&consumer->dice) % 4;
-    *ret_applied = lot == 0 ? 0 : lot == 1 ? (uint32_t)(world_draw(&consumer->dice) % count) : count;
-    world->tallies.offsets_lost += lot >= 2;
+    uint64_t lot = world_draw(&consumer->dice) % 5;
+    *ret_applied = lot == 0 ? 0 : lot <= 2 ? (uint32_t)(world_draw(&consumer->dice) % count) : count;
+    world->tallies.offsets_lost += lot > 2;
     world->tallies.offsets_partial += *ret_applied > 0 && *ret_applied < count;
-    return lot >= 2 ? MR_ANSWER_LOST : MR_ANSWER_ERROR;
+    return lot > 2 ? MR_ANSWER_LOST : MR_ANSWER_ERROR;
 }
 
 /* The good answer of a decision comes, and with it the loss of the place in the group. */
@@ -240,7 +246,9 @@ void
 mr_consumer_standing(struct mr_consumer *consumer, struct mr_standing *ret_standing)
 {
     bool dead = is_dead(consumer->world);
-    *ret_standing = (struct mr_standing){.lost = consumer->lost || dead, .topics_known = true,
+    bool lost = consumer->lost ||
+                atomic_load_explicit(&consumer->world->lost_now, memory_order_relaxed);
+    *ret_standing = (struct mr_standing){.lost = lost || dead, .topics_known = true,
                                          .metadata_fits = true,
                                          .generation = dead ? -1 : consumer->generation,
                                          .member = consumer->world->run,

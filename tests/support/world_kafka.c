@@ -102,7 +102,8 @@ take_away(struct mr_consumer *consumer, bool lost)
         consumer->events.revoked(consumer->events.context, lost);
         consumer->in_event = false;
     }
-    bool orderly = !lost && !consumer->lost && !consumer->fenced; /* until its end */
+    bool orderly = !lost && !consumer->lost && !consumer->fenced && /* until its end */
+                   !atomic_load_explicit(&world->lost_now, memory_order_relaxed);
     consumer->epoch++;
     consumer->replaying = false;
     consumer->lost = consumer->fenced = false;
@@ -322,6 +323,12 @@ obey(struct mr_consumer *consumer)
         move(consumer, false);
     if (order == WORLD_ORDER_EVICT)
         begin_loss(consumer);
+    if (atomic_exchange_explicit(&consumer->world->lost_now, false, memory_order_relaxed))
+        move(consumer, true);
+    if (consumer->world->options.revoke_in_replay && consumer->replay_fills > 3) {
+        consumer->world->options.revoke_in_replay = false;
+        move(consumer, false);
+    }
 }
 
 static void
@@ -466,6 +473,7 @@ mr_consumer_fill(struct mr_consumer *consumer, struct mr_batch *batch, int64_t t
     if (atomic_load_explicit(&world->dead, memory_order_relaxed))
         return MR_OK;
     consumer->batch = batch;
+    consumer->replay_fills = consumer->replaying ? consumer->replay_fills + (batch != NULL) : 0;
     if (batch && may_yield(world))
         take(consumer);
     rebalance(consumer); /* also with records in the batch: they are dropped then */

@@ -12,6 +12,7 @@ struct mr_consumer {
     int64_t position[WORLD_PARTITIONS], start[WORLD_PARTITIONS];
     int64_t until[WORLD_PARTITIONS]; /* end of a replay that has not got there; -1: none */
     bool replaying;
+    uint32_t replay_fills; /* calls with a batch since it began */
     bool subscribed, waiting; /* waiting: an assignment is to be made (again) */
     uint32_t pause;           /* calls until then */
     uint32_t rebalances;

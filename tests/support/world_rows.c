@@ -496,7 +496,7 @@ uint32_t
 world_body_refused(struct world *world, const struct world_body *body)
 {
     struct refused_count refused = {world, 0};
-    if (world->options.refused > 0)
+    if (world->options.refused > 0 || world->options.refuses)
         read_body(body, count_refused, &refused);
     return refused.count;
 }

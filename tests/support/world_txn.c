@@ -82,7 +82,8 @@ world_publish(struct world *world)
             return;
         world->order_first++;
         txn->state = WORLD_VISIBLE;
-        world_apply_txn(world, txn);
+        if (!world->options.blind)
+            world_apply_txn(world, txn);
     }
 }
 
@@ -91,6 +92,18 @@ drop_bodies(struct world_txn *txn)
 {
     for (int table = 0; table < WORLD_TABLES; table++)
         world_body_drop(&txn->bodies[table]);
+}
+
+void
+world_abort(struct world *world, const struct mr_chain *chain, uint64_t n)
+{
+    pthread_mutex_lock(&world->lock);
+    struct world_txn *txn = world_find_txn(world, chain, n);
+    WORLD_NEED(txn && txn->state == WORLD_OPEN, "there is nothing to abort");
+    txn->state = WORLD_ABORTED;
+    drop_bodies(txn);
+    world->tallies.aborted++;
+    pthread_mutex_unlock(&world->lock);
 }
 
 /* A restart of the leader: transactions that are open are gone. */

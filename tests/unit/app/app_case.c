@@ -72,6 +72,55 @@ app_case_close(struct app_case *c)
     world_close(&c->world);
 }
 
+/* ---- exactly once ---- */
+
+uint32_t
+app_case_count(struct app_case *c, enum mr_step_kind kind, uint64_t n)
+{
+    uint32_t count = 0;
+    pthread_mutex_lock(&c->world.lock);
+    WORLD_NEED(c->world.event_count <= WORLD_LOG, "more events than are kept");
+    for (uint32_t i = 0; i < c->world.event_count; i++)
+        count += c->world.events[i].kind == kind && (n == 0 || c->world.events[i].n == n);
+    pthread_mutex_unlock(&c->world.lock);
+    return count;
+}
+
+struct world_event
+app_case_event(struct app_case *c, enum mr_step_kind kind, uint32_t from, uint32_t *ret_place)
+{
+    pthread_mutex_lock(&c->world.lock);
+    uint32_t i = from;
+    while (i < c->world.event_count && c->world.events[i % WORLD_LOG].kind != kind)
+        i++;
+    WORLD_NEED(i < c->world.event_count && c->world.event_count <= WORLD_LOG, "no event of kind %d",
+               (int)kind);
+    struct world_event event = c->world.events[i];
+    pthread_mutex_unlock(&c->world.lock);
+    *ret_place = i;
+    return event;
+}
+
+void
+app_case_run_exact(struct app_case *c)
+{
+    app_case_start(c);
+    app_case_wait(c, app_case_all_in);
+    mr_app_stop(c->app);
+    WORLD_NEED(app_case_join(c) == MR_OK, "ended with %s", c->error.text);
+    world_check_exact(&c->world);
+    mr_fold_trim(c->app->fold);
+    WORLD_NEED(!c->app->units && mr_budget_used(&c->app->budget) == c->app->batch_fixed,
+               "something is left");
+}
+
+void
+app_case_again(struct app_case *c)
+{
+    mr_app_free(&c->app);
+    app_case_build(c);
+}
+
 /* ---- units by hand ---- */
 
 static enum mr_outcome
@@ -136,7 +185,7 @@ app_case_unit(struct app_case *c)
 void
 app_case_start_loaders(struct app_case *c)
 {
-    for (uint32_t i = 0; i < c->app->loader_count; i++)
+    for (uint32_t i = 0; i < c->app->loader_count + c->app->control_count; i++)
         WORLD_NEED(mr_thread_start(&c->app->loaders[i].thread, "load", mri_load_run,
                                    &c->app->loaders[i]) == MR_OK,
                    "no thread");
@@ -164,6 +213,7 @@ void
 app_case_join_loaders(struct app_case *c)
 {
     mr_ring_close(c->app->jobs);
-    for (uint32_t i = 0; i < c->app->loader_count; i++)
+    mr_ring_close(c->app->controls);
+    for (uint32_t i = 0; i < c->app->loader_count + c->app->control_count; i++)
         mr_thread_join(&c->app->loaders[i].thread);
 }

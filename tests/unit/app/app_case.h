@@ -53,6 +53,24 @@ app_case_metric(const struct app_case *c, enum mr_metric metric);
 void
 app_case_close(struct app_case *c);
 
+/* ---- exactly once ---- */
+
+/* How often the call came so far. n 0: any number. */
+uint32_t
+app_case_count(struct app_case *c, enum mr_step_kind kind, uint64_t n);
+
+/* The first event of this kind at or after a place; fails when there is none. */
+struct world_event
+app_case_event(struct app_case *c, enum mr_step_kind kind, uint32_t from, uint32_t *ret_place);
+
+/* To the orderly end, with everything in, each row once, nothing left open. */
+void
+app_case_run_exact(struct app_case *c);
+
+/* The next process in the same world. */
+void
+app_case_again(struct app_case *c);
+
 /* ---- units by hand, in a blind world ---- */
 
 /* The script decides; one partition is in the ledger. */
