@@ -6,6 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 MILLRACE = Path(os.environ.get("MILLRACE_BIN", ROOT / "build" / "millrace"))
+# Built with race points: MILLRACE_AT ends or stops it at a place.
+MILLRACE_RACE = Path(os.environ.get("MILLRACE_RACE_BIN", ROOT / "build-crash" / "millrace"))
 KAFKA_SH = ROOT / "scripts" / "kafka.sh"
 
 

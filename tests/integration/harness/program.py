@@ -17,12 +17,13 @@ from .wait import until
 class Run:
     """One `millrace run` process; its log is a file, so that it never blocks."""
 
-    def __init__(self, config: Path, log: Path, status_port: int, env: dict[str, str]):
+    def __init__(self, config: Path, log: Path, status_port: int, env: dict[str, str],
+                 program: Path = MILLRACE):
         self.log_path = log
         self.status_port = status_port
         with open(log, "ab") as out:
             self.process = subprocess.Popen(
-                [str(MILLRACE), "run", str(config)], cwd=ROOT, stdin=subprocess.DEVNULL,
+                [str(program), "run", str(config)], cwd=ROOT, stdin=subprocess.DEVNULL,
                 stdout=out, stderr=out, env={**os.environ, **env},
             )
 
@@ -91,6 +92,7 @@ class Millrace:
         self.folder = folder
         self.config = config
         self.env = env or {}
+        self.program = MILLRACE
         self.status_port = free_port()
         config.setdefault("status", {})["listen"] = f"127.0.0.1:{self.status_port}"
         self.runs: list[Run] = []
@@ -106,7 +108,7 @@ class Millrace:
 
     def command(self, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [str(MILLRACE), *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True,
+            [str(self.program), *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True,
             text=True, timeout=timeout_s, check=False, env={**os.environ, **self.env},
         )
 
@@ -122,7 +124,8 @@ class Millrace:
         assert result.returncode == 0, f"verify: {result.stdout}{result.stderr}"
 
     def start(self) -> Run:
-        run = Run(self.path, self.folder / f"run-{len(self.runs)}.log", self.status_port, self.env)
+        run = Run(self.path, self.folder / f"run-{len(self.runs)}.log", self.status_port, self.env,
+                  self.program)
         self.runs.append(run)
         return run
 
