@@ -1,7 +1,11 @@
-/* Log lines: built in a fixed buffer, written by one write(2). */
+/* Log lines: built in a fixed buffer, written by one write(2). A line that stderr does not take at once
+ * (its disk is full, its reader stands still or is gone) is dropped and counted: nothing waits for the
+ * log. */
 #include "millrace/base/log.h"
 
+#include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,8 +14,8 @@
 #include "millrace/base/clock.h"
 #include "millrace/base/text.h"
 
-#define LINE_MAX_BYTES 4096
-#define TAIL_BYTES 64  /* kept free for the count of held back lines and the end of the line */
+#define LINE_MAX_BYTES 4096 /* at most PIPE_BUF: a pipe that is writable takes it whole */
+#define TAIL_BYTES 72  /* kept free for the counts of lines held back and lost, and the line's end */
 #define VALUE_BYTES 32 /* a field begins only where so much of its value has room: any integer */
 #define SITES 64
 #define BURST 10
@@ -30,6 +34,11 @@ struct site {
 
 static pthread_mutex_t sites_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct site sites[SITES]; /* [lock: sites_lock] */
+
+static pthread_mutex_t stderr_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint32_t lost;           /* [lock: stderr_lock] lines since the last one that was written */
+static bool torn;               /* [lock: stderr_lock] of the line before only a part was written */
+static _Atomic uint64_t dropped; /* [atomic: relaxed] a count */
 
 struct line {
     char bytes[LINE_MAX_BYTES];
@@ -158,6 +167,47 @@ put_field(struct line *line, const struct mr_log_field *field)
     }
 }
 
+/* Is there room, or an error that write tells at once? Between this and the write nobody else of this
+ * process takes the room; a stalled reader that other processes write to as well is not provided for. */
+static bool
+would_not_block(void)
+{
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&out, 1, 0) > 0;
+}
+
+static bool
+write_whole(const char *bytes, size_t len)
+{
+    ssize_t written = would_not_block() ? write(STDERR_FILENO, bytes, len) : 0;
+    if (written > 0)
+        torn = (size_t)written < len;
+    return written == (ssize_t)len;
+}
+
+static void
+end_line(struct line *line)
+{
+    if (lost > 0)
+        put_int(line, "lines_lost", lost);
+    if (format == MR_LOG_JSON)
+        puts_line(line, "}");
+    line->bytes[line->used++] = '\n';
+}
+
+/* stderr_lock held. */
+static void
+write_line(struct line *line)
+{
+    end_line(line);
+    if ((!torn || write_whole("\n", 1)) && write_whole(line->bytes, line->used)) {
+        lost = 0;
+        return;
+    }
+    lost += lost < UINT32_MAX;
+    atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
+}
+
 void
 mr_log_write(enum mr_log_level level, const char *stage, const char *sentence,
              const struct mr_log_field *fields, unsigned count)
@@ -171,12 +221,15 @@ mr_log_write(enum mr_log_level level, const char *stage, const char *sentence,
         put_field(&line, &fields[i]);
     if (missed > 0)
         put_int(&line, "repeats_held_back", missed);
-    if (format == MR_LOG_JSON)
-        puts_line(&line, "}");
-    line.bytes[line.used++] = '\n';
-    /* Nobody can be told when stderr is gone. */
-    ssize_t written = write(STDERR_FILENO, line.bytes, line.used);
-    (void)written;
+    pthread_mutex_lock(&stderr_lock);
+    write_line(&line);
+    pthread_mutex_unlock(&stderr_lock);
+}
+
+uint64_t
+mr_log_dropped(void)
+{
+    return atomic_load_explicit(&dropped, memory_order_relaxed);
 }
 
 void

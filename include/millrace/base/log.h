@@ -1,5 +1,6 @@
 /* Log: one line an event of the life cycle, to stderr, as key=value text or JSON.
- * Threads: any; a line is one write(2). Progress: blocks on stderr only.
+ * Threads: any; a line is one write(2). Progress: never waits for stderr: a line that it does not take at
+ * once is dropped, counted, and the count is added to the next line that is written (lines_lost).
  * Levels: ERROR = a person must act · WARN = we coped · INFO = life cycle, one line a unit ·
  * DEBUG = a decision. Nothing per event. Repeats of one site are limited: after 10 lines in 10 s of
  * the same (stage, sentence) further ones are counted and the count is added to the next line.
@@ -38,6 +39,10 @@ mr_log_write(enum mr_log_level level, const char *stage, const char *sentence,
     mr_log_write((level), (stage), (sentence), (const struct mr_log_field[]){__VA_ARGS__},         \
                  (unsigned)(sizeof((const struct mr_log_field[]){__VA_ARGS__}) /                   \
                             sizeof(struct mr_log_field)))
+
+/* Lines that stderr did not take. */
+uint64_t
+mr_log_dropped(void);
 
 /* ERROR line with the error's text and hint. */
 void

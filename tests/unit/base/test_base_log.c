@@ -1,5 +1,9 @@
 /* Log lines: bytes from outside stay inside their quotes, long lines stay whole, repeats are few. */
+#include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "log_grab.h"
 #include "millrace/base/log.h"
@@ -90,4 +94,72 @@ Test(base_log, lines_below_the_level_are_not_written)
     log_grab_stop(&grab);
     T_INT_EQ(log_grab_count(&grab, "\n"), 1);
     T_INT_EQ(log_grab_count(&grab, "high enough"), 1);
+}
+
+/* Puts another file in the place of stderr for as long as body lasts. */
+#define WITH_STDERR(file, body)                                                                    \
+    do {                                                                                           \
+        int with_saved = dup(STDERR_FILENO);                                                       \
+        T_TRUE(with_saved >= 0 && dup2((file), STDERR_FILENO) >= 0);                               \
+        body;                                                                                      \
+        T_TRUE(dup2(with_saved, STDERR_FILENO) >= 0);                                              \
+        (void)close(with_saved);                                                                   \
+    } while (0)
+
+Test(base_log, a_full_disk_costs_lines_which_the_next_one_counts)
+{
+    static struct log_grab grab;
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    uint64_t before = mr_log_dropped();
+    T_TRUE(full >= 0);
+    WITH_STDERR(full, for (int i = 0; i < 3; i++) mr_log(MR_LOG_INFO, "test", "nowhere to go"));
+    (void)close(full);
+    T_INT_EQ((int64_t)(mr_log_dropped() - before), 3);
+    log_grab_start(&grab);
+    mr_log(MR_LOG_INFO, "test", "the disk has room again");
+    mr_log(MR_LOG_INFO, "test", "and still has");
+    log_grab_stop(&grab);
+    T_TRUE_MSG(strstr(grab.text, "room again\" lines_lost=3\n") != NULL, "%s", grab.text);
+    T_INT_EQ(log_grab_count(&grab, "lines_lost"), 1);
+    T_INT_EQ((int64_t)(mr_log_dropped() - before), 3);
+}
+
+Test(base_log, a_reader_that_stands_still_costs_lines_and_no_time)
+{
+    static struct log_grab grab;
+    static char sentences[64][8]; /* one a line, or they would be held back */
+    static char value[4000];
+    int ends[2];
+    uint64_t before = mr_log_dropped();
+    memset(value, 'x', sizeof value - 1);
+    T_INT_EQ(pipe(ends), 0);
+    WITH_STDERR(ends[1], for (size_t i = 0; i < MR_ARRAY_LEN(sentences); i++) {
+        memcpy(sentences[i], "words", 6);
+        mr_log(MR_LOG_INFO, "test", sentences[i], MR_STR("value", value));
+    });
+    uint64_t dropped = mr_log_dropped() - before; /* a pipe holds 64 KiB unless told otherwise */
+    T_TRUE_MSG(dropped > 0 && dropped < MR_ARRAY_LEN(sentences), "%llu", (unsigned long long)dropped);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    log_grab_start(&grab);
+    mr_log(MR_LOG_INFO, "test", "a reader again");
+    log_grab_stop(&grab);
+    T_INT_EQ(log_grab_count(&grab, "lines_lost"), 1);
+}
+
+Test(base_log, a_line_after_a_torn_one_begins_on_its_own)
+{
+    static struct log_grab grab;
+    struct rlimit small, old;
+    T_INT_EQ(getrlimit(RLIMIT_FSIZE, &old), 0);
+    T_TRUE(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    log_grab_start(&grab);
+    small = (struct rlimit){.rlim_cur = 20, .rlim_max = old.rlim_max};
+    T_INT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+    mr_log(MR_LOG_INFO, "test", "too long for twenty bytes");
+    T_INT_EQ(setrlimit(RLIMIT_FSIZE, &old), 0);
+    mr_log(MR_LOG_INFO, "test", "whole again");
+    log_grab_stop(&grab);
+    T_TRUE_MSG(strlen(grab.text) > 21 && grab.text[20] == '\n', "%s", grab.text);
+    T_TRUE_MSG(strstr(grab.text, "whole again\" lines_lost=1\n") != NULL, "%s", grab.text);
 }
