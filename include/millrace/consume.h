@@ -99,6 +99,12 @@ MR_NODISCARD enum mr_rc
 mr_consumer_committed(struct mr_consumer *consumer, struct mr_offset *offsets, uint32_t count,
                       struct mr_error *reterr_error);
 
+/* Deletes the group's offsets of the partitions named. MR_OK: it has none of them any more. MR_BUSY: it
+ * has members. MR_KAFKA: nobody knows. */
+MR_NODISCARD enum mr_rc
+mr_consumer_delete_offsets(struct mr_consumer *consumer, const struct mr_offset *offsets,
+                           uint32_t count, struct mr_error *reterr_error);
+
 /* The place in the group as it is now: member, generation, assignment lost or not, topics the same. */
 void
 mr_consumer_standing(struct mr_consumer *consumer, struct mr_standing *ret_standing);

@@ -1,8 +1,8 @@
-/* millrace ledger forget: deletes what the sink knows of where partitions ended.
- * 1. Kafka: the group's offsets lose their metadata, which a broker takes from us only while the
- * group has no members. From here on a run stops until somebody decides. 2. Units of open chains
- * are rolled back, so that none comes in later. 3. The rows are deleted. After a crash in between:
- * once more. */
+/* millrace ledger forget: deletes what sink and group know of where partitions ended.
+ * 1. The group's offsets lose their metadata, which a broker takes from us only while the group has no
+ * members. From here on a run stops until somebody decides. 2. Units of open chains are rolled back,
+ * so that none comes in later. 3. The rows are deleted. 4. The offsets are deleted: the next start is
+ * a first one. After a crash in between: once more. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -21,8 +21,9 @@ print_plan(const struct mri_ledger *ledger)
     }
 }
 
+/* Offsets that the group has; the caller frees them. */
 static enum mr_rc
-clear_offsets(struct mri_ledger *ledger, uint32_t *ret_count)
+find_offsets(struct mri_ledger *ledger, struct mr_offset **ret_offsets, uint32_t *ret_count)
 {
     struct mr_offset *offsets = calloc(ledger->part_count + 1, sizeof *offsets);
     uint32_t count = 0;
@@ -37,10 +38,9 @@ clear_offsets(struct mri_ledger *ledger, uint32_t *ret_count)
                                                   .offset = part->offset.offset};
         }
     }
-    enum mr_rc rc = count > 0 ? mri_ledger_commit(ledger, offsets, count) : MR_OK;
-    free(offsets);
+    *ret_offsets = offsets;
     *ret_count = count;
-    return rc;
+    return MR_OK;
 }
 
 static enum mr_rc
@@ -68,27 +68,26 @@ delete_rows(struct mri_ledger *ledger)
     return rc;
 }
 
-static void
-print_next(const struct mri_ledger *ledger, uint32_t offsets)
+static enum mr_rc
+delete_offsets(struct mri_ledger *ledger, const struct mr_offset *offsets, uint32_t count)
 {
-    printf(
-        "forgotten: %u partitions. The tables keep their rows: what is read again counts again.\n",
-        ledger->part_count);
-    if (offsets > 0) {
-        printf(
-            "The group \"%s\" still has offsets of %u of them, so the next run stops there. "
-            "Delete them for a\nfirst start (kafka-consumer-groups --delete-offsets), or go on at "
-            "them: millrace ledger accept-reset,\nwith --topic and --partition.\n",
-            ledger->config->kafka.group,
-            offsets);
+    enum mr_rc rc = mr_consumer_delete_offsets(ledger->consumer, offsets, count, &ledger->error);
+    if (rc != MR_OK) {
+        mr_error_hint(&ledger->error,
+                      "the sink's rows are deleted; run the command again, naming topic and partition");
     }
+    return rc;
 }
 
 static enum mr_rc
 forget(struct mri_ledger *ledger)
 {
-    uint32_t offsets = 0;
-    enum mr_rc rc = clear_offsets(ledger, &offsets);
+    struct mr_offset *offsets = NULL;
+    uint32_t count = 0;
+    enum mr_rc rc = find_offsets(ledger, &offsets, &count);
+    if (rc == MR_OK && count > 0) {
+        rc = mri_ledger_commit(ledger, offsets, count);
+    }
     if (rc == MR_OK) {
         rc = mri_ledger_fence(ledger);
     }
@@ -96,8 +95,16 @@ forget(struct mri_ledger *ledger)
         rc = delete_rows(ledger);
     }
     if (rc == MR_OK) {
-        print_next(ledger, offsets);
+        rc = delete_offsets(ledger, offsets, count);
     }
+    if (rc == MR_OK) {
+        printf("forgotten: %" PRIu32 " partitions, and %" PRIu32 " offsets of the group \"%s\". The next "
+               "start is a first one.\nThe tables keep their rows: what is read again counts again.\n",
+               ledger->part_count,
+               count,
+               ledger->config->kafka.group);
+    }
+    free(offsets);
     return rc;
 }
 
@@ -106,7 +113,9 @@ mri_ledger_forget(struct mri_ledger *ledger)
 {
     print_plan(ledger);
     if (ledger->part_count == 0) {
-        printf("nothing to forget: no rows of pipeline %s\n", ledger->layout->pipeline);
+        printf("nothing to forget: no rows of pipeline %s. Offsets that the group still has are found "
+               "by --topic and --partition\n",
+               ledger->layout->pipeline);
         return MR_OK;
     }
     if (!ledger->arguments->yes) {

@@ -201,12 +201,16 @@ def test_forgetting_asks_first_and_then_leaves_nothing_in_the_sink(stage: Stage)
     assert forgotten.returncode == 0, forgotten.stderr
     assert "forgotten: 2 partitions" in forgotten.stdout and stage.group in forgotten.stdout
     assert stage.ends() == [] and stage.chains() == []
+    assert stage.committed() == [-1001, -1001]
 
 
 def test_forgetting_one_partition_leaves_the_others(stage: Stage) -> None:
+    stage.commit(0, 2)
+    stage.commit(1, 1)
     forgotten = stage.ledger("forget", "--yes", "--topic", stage.name, "--partition", "1")
     assert forgotten.returncode == 0, forgotten.stderr
     assert len(stage.ends()) == 1 and [row[0] for row in stage.chains()] == [0, 0]
+    assert stage.committed() == [2, -1001]
 
 
 def test_check_live_asks_whether_this_server_can_load_exactly_once(
@@ -262,4 +266,25 @@ def test_a_run_that_a_reset_stopped_goes_on_where_the_operator_said(
     assert run.stop() == 0, run.log[-3000:]
     offsets = starrocks.sql("SELECT _offset FROM orders ORDER BY _offset", name)
     assert [row[0] for row in offsets] == [o for o in range(20) if rewind or o not in (10, 11)]
+    orders.assert_verified()
+
+
+def test_after_forget_the_next_start_is_a_first_one(
+    orders: Millrace, kafka: Broker, starrocks: Rockpool, name: str
+) -> None:
+    """Into emptied tables everything is read again, from the beginning, and the books agree."""
+    stage = Stage(orders, kafka, starrocks, name)
+    orders_of(kafka, name, 0, 10)
+    run = orders.start()
+    wait_for_rows(starrocks, name, 10)
+    assert run.stop() == 0, run.log[-3000:]
+    forgotten = stage.ledger("forget", "--yes")
+    assert forgotten.returncode == 0, forgotten.stdout + forgotten.stderr
+    assert "The next start is a first one" in forgotten.stdout
+    for table in ("orders", "orders_1m", "orders_quarantine"):
+        starrocks.sql(f"TRUNCATE TABLE {name}.{table}")
+    orders_of(kafka, name, 10, 5)
+    run = orders.start()
+    wait_for_rows(starrocks, name, 15)
+    assert run.stop() == 0, run.log[-3000:]
     orders.assert_verified()
