@@ -106,6 +106,9 @@ struct mr_config {
         int64_t loaders;
     } threads;
     struct {
+        int64_t timeout_ms; /* how long an orderly end may take */
+    } stop;
+    struct {
         char *host; /* numeric address or name to listen on */
         uint16_t port;
     } status;

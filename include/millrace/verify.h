@@ -78,6 +78,19 @@ mr_sql_connect_leader(const struct mr_config *config, struct mr_sql **ret_sql,
 MR_NODISCARD enum mr_rc
 mr_sql_check_multi(struct mr_sql *sql, struct mr_error *reterr_error);
 
+/* How long a server remembers the labels of finished transactions, a database: whichever is less. */
+struct mr_label_memory {
+    int64_t count, seconds;
+};
+
+/* As documented. */
+#define MR_LABEL_MEMORY_DEFAULT {1000, 259200}
+
+/* As the frontend asked is configured, at this moment. Needs OPERATE on SYSTEM. */
+MR_NODISCARD enum mr_rc
+mr_sql_label_memory(struct mr_sql *sql, struct mr_label_memory *ret_memory,
+                    struct mr_error *reterr_error);
+
 /* Registry rows of a pipeline for recovery: every row of the places, every row of the chains, and every
  * open row of those rows' partitions. Caller frees *ret_rows. */
 MR_NODISCARD enum mr_rc

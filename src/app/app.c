@@ -179,6 +179,7 @@ mr_app_new(const struct mr_config *config, const struct mr_plan *plan,
     choose_workers(app);
     app->loader_count = bounded(config->threads.loaders, MRI_MAX_LOADERS);
     app->visible_event_us = INT64_MIN;
+    app->label_memory = (struct mr_label_memory)MR_LABEL_MEMORY_DEFAULT;
     enum mr_rc rc = mr_metrics_new(&app->metrics);
     if (rc == MR_OK) {
         app->feed_cell = mr_metrics_cell(app->metrics);

@@ -90,6 +90,12 @@ struct mri_loader {
     struct mr_metrics_cell *cell;
 };
 
+/* How many labels had been used at a time. */
+struct mri_label_mark {
+    int64_t at_ms;
+    uint64_t labels;
+};
+
 struct mr_app {
     const struct mr_config *config; /* [const] */
     const struct mr_plan *plan;     /* [const] */
@@ -115,6 +121,7 @@ struct mr_app {
     char chain[MR_CHAIN_CHARS + 1]; /* [lock: units_lock] exactly once: in force; else [const] */
     struct mr_unit *units;        /* [lock: units_lock] sealed, not landed; oldest first */
     uint32_t units_sealed;        /* [lock: units_lock] cut, and not freed yet */
+    uint64_t sealed_records;      /* [lock: units_lock] of those units */
     int64_t visible_event_us;     /* [lock: units_lock] newest event time that landed */
     int64_t visible_at_ms;        /* [lock: units_lock] when rows last became visible */
     uint64_t landed_records;      /* [lock: units_lock] */
@@ -124,8 +131,11 @@ struct mr_app {
     char status_trouble[320];     /* [own: status thread] the copy that a reader gets */
     int64_t newest_record_us;     /* [lock: units_lock] broker time of the newest record taken */
     double paused_s;              /* [lock: units_lock] */
+    struct mr_label_memory label_memory; /* [lock: units_lock] of the server, as of the start */
+    struct mri_label_mark label_marks[2]; /* [own: status thread] older first */
 
     struct mr_unit *open;   /* [own: feed] */
+    bool hurried;           /* [own: feed] the end has taken its time: what is in flight is given up */
     struct mr_batch *pending; /* [own: feed] filled, waiting for budget */
     int64_t commit_after_ms;  /* [own: feed] not before, after a failed commit */
     int64_t state_after_ms;   /* [own: feed] when the copy for the probes is next made */
@@ -136,6 +146,7 @@ struct mr_app {
 
     _Atomic(struct mri_refusals *) refusals; /* [atomic: release by the loader that found them,
                                                 acquire by workers]; NULL: none */
+    _Atomic uint64_t labels; /* [atomic: relaxed, a count] that were used */
     _Atomic uint64_t trials; /* [atomic: relaxed, numbers for labels] */
     _Atomic bool stopping;   /* [atomic: relaxed, a request that every loop polls] */
     _Atomic bool built;      /* [atomic: release at the end of mr_app_new, acquire by the probes] */
@@ -209,6 +220,23 @@ mri_connect(struct mr_app *app, const struct mr_consumer_events *events);
  * an idle connection would be found dead. */
 MR_NODISCARD enum mr_rc
 mri_recover(struct mr_app *app, struct mr_span *spans, uint32_t count);
+
+/* horizon.c — Thread: feed, at the start. Asks what the server keeps, and warns when that is less than the
+ * tolerated outage needs. */
+void
+mri_horizon_ask(struct mr_app *app, struct mr_sql *sql);
+
+/* Thread: loader. One label more. */
+void
+mri_horizon_count(struct mr_app *app);
+
+/* Seconds until a label is forgotten. */
+double
+mri_horizon_of(const struct mr_label_memory *memory, double labels_a_second);
+
+/* Thread: status. The same at the greater of the planned and the measured rate. */
+double
+mri_horizon_seconds(struct mr_app *app);
 
 /* land.c — Thread: harvest. A drained unit goes to the loaders. */
 void

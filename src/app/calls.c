@@ -134,6 +134,7 @@ begin(struct mri_loader *loader, const struct mri_call *call, const char *label)
 {
     struct mr_txn_reply reply;
     int64_t timeout_s = loader->app->config->starrocks.transaction_timeout_ms / 1000;
+    mri_horizon_count(loader->app);
     switch (mr_txn_begin(loader->loader, label, timeout_s, &call->give_up, &reply)) {
     case MR_OUTCOME_DONE:
         return MR_ANSWER_OK;
@@ -237,6 +238,7 @@ load_chains(struct mri_loader *loader, const struct mri_call *call, const char *
 {
     struct mr_text columns = {.limit = 0};
     struct mr_load_reply reply;
+    mri_horizon_count(loader->app);
     mr_harvest_chain_columns(removes, &columns);
     MR_INSIST(!columns.overflow);
     const struct mr_load_job job = {.table = MR_CHAINS_TABLE, .label = label,

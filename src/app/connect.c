@@ -57,6 +57,8 @@ check_tables(struct mr_app *app, bool *ret_unfit, struct mr_error *error)
     }
     if (rc == MR_OK)
         rc = mr_ddl_check(sql, app->config, app->layout, error);
+    if (rc == MR_OK)
+        mri_horizon_ask(app, sql);
     mr_sql_close(&sql);
     return rc;
 }

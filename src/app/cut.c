@@ -16,6 +16,7 @@ mri_cut(struct mr_app *app, enum mr_metric cause)
     pthread_mutex_lock(&app->units_lock);
     mr_ledger_seal(app->ledger, unit->number);
     app->units_sealed++;
+    app->sealed_records += unit->records;
     pthread_mutex_unlock(&app->units_lock);
     mr_metrics_add(app->feed_cell, cause, 1);
     atomic_store_explicit(&unit->sealed, true, memory_order_relaxed);

@@ -67,7 +67,8 @@ on_revoked(void *context, bool lost)
     mri_cut(app, MR_M_CUT_STOP);
     if (app->exact)
         app->exact->in_event = true;
-    bool finished = !lost && mri_commit_drain(app, REVOKE_MS, false) && !has_failed(app);
+    int64_t limit_ms = app->hurried ? 0 : REVOKE_MS;
+    bool finished = !lost && mri_commit_drain(app, limit_ms, false) && !has_failed(app);
     if (app->exact) {
         mri_exact_leave(app);
         app->exact->in_event = false;
@@ -255,15 +256,31 @@ feed_once(struct mr_app *app)
     return rc == MR_OK ? hand_out(app) : rc;
 }
 
+/* What is in flight is finished as far as that goes in the time that an end may take; the rest is given
+ * up when the partitions are given back: units that are decided count, for whoever owns them next. */
+static void
+drain_for_end(struct mr_app *app, bool serve)
+{
+    mri_exact_drop_replay(app);
+    mri_cut(app, MR_M_CUT_STOP);
+    app->hurried = !mri_commit_drain(app, app->config->stop.timeout_ms, serve);
+    if (!app->hurried)
+        return;
+    pthread_mutex_lock(&app->units_lock);
+    uint64_t records = app->sealed_records + app->landed_records - app->committed_records;
+    pthread_mutex_unlock(&app->units_lock);
+    mr_log(MR_LOG_WARN, "app", "stopping without the units in flight: they will be read again",
+           MR_INT("records_at_most", records), MR_INT("after_ms", app->config->stop.timeout_ms),
+           MR_STR("hint", "stop.timeout is how long they are waited for"));
+}
+
 /* The orderly end: what was taken is loaded and committed. */
 static enum mr_rc
 finish(struct mr_app *app)
 {
     if (app->pending)
         mr_batch_reset(app->pending); /* never stamped: its offsets are not part of any unit */
-    mri_exact_drop_replay(app);
-    mri_cut(app, MR_M_CUT_STOP);
-    (void)mri_commit_drain(app, -1, true);
+    drain_for_end(app, true);
     return has_failed(app) ? app->failure.rc : MR_OK;
 }
 
@@ -280,9 +297,7 @@ end_with_error(struct mr_app *app, enum mr_rc rc)
     }
     mri_report_trouble(app, &app->end_error);
     mr_log_error("app", "stopping: going on could lose or double rows", &app->end_error);
-    mri_exact_drop_replay(app);
-    mri_cut(app, MR_M_CUT_STOP);
-    (void)mri_commit_drain(app, REVOKE_MS, false);
+    drain_for_end(app, false);
     mri_land_give_up(app);
     return rc;
 }

@@ -99,9 +99,11 @@ mri_land_give_up(struct mr_app *app)
 void
 mri_land_forget(struct mr_app *app, struct mr_unit **unit)
 {
+    uint64_t records = (*unit)->records;
     mri_unit_free(app, unit);
     pthread_mutex_lock(&app->units_lock);
     app->units_sealed--;
+    app->sealed_records -= records;
     pthread_mutex_unlock(&app->units_lock);
 }
 
@@ -174,6 +176,7 @@ load_until_settled(struct mri_loader *loader, struct mr_unit *unit, const struct
     for (;;) {
         if (is_dropped(unit))
             return MR_OUTCOME_RETRY;
+        mri_horizon_count(loader->app);
         enum mr_outcome outcome = mr_load_settled(loader->loader, job, &unit->dropped, &reply);
         if (outcome == MR_OUTCOME_FATAL)
             fail(loader->app, job, &reply);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "millrace/base/clock.h"
+#include "millrace/base/log.h"
 
 /* Ready means that rows became visible lately or that there is nothing to do; lately is a few flush
  * intervals, at least this long. */
@@ -159,6 +160,8 @@ probe_refresh(void *context)
     mr_metrics_set(app->metrics, MR_M_FRESHNESS, freshness_seconds(&now));
     mr_metrics_set(app->metrics, MR_M_VISIBLE, (double)now.visible_age_ms / 1000.0);
     mr_metrics_set(app->metrics, MR_M_READY, probe_ready(app, &reason));
+    mr_metrics_set(app->metrics, MR_M_LABEL_HORIZON, mri_horizon_seconds(app));
+    mr_metrics_set(app->metrics, MR_M_LOG_DROPPED, (double)mr_log_dropped());
     refresh_loads(app);
 }
 

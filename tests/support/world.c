@@ -224,6 +224,7 @@ fill_config(struct world *world)
     config->detail.table = table;
     config->quarantine.table = quarantine;
     config->quarantine.raw_bytes = 512;
+    config->stop.timeout_ms = 60000;
     config->flush.every_ms = 10;
     config->flush.rows = 5000000;
     config->flush.bytes = (int64_t)1 << 30;

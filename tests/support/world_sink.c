@@ -247,6 +247,16 @@ mr_sql_close(struct mr_sql **sql)
 }
 
 enum mr_rc
+mr_sql_label_memory(struct mr_sql *sql, struct mr_label_memory *ret_memory,
+                    struct mr_error *reterr_error)
+{
+    (void)sql;
+    (void)reterr_error;
+    *ret_memory = (struct mr_label_memory){1000000, 259200};
+    return MR_OK;
+}
+
+enum mr_rc
 mr_ddl_check(struct mr_sql *sql, const struct mr_config *config, const struct mr_layout *layout,
              struct mr_error *reterr_error)
 {

@@ -9,8 +9,8 @@
 
 #define TRIES 3 /* the leader may change between the question and the connection */
 
-static const char *
-cell_named(const struct mri_row *row, const char *name)
+const char *
+mri_cell_named(const struct mri_row *row, const char *name)
 {
     for (uint32_t i = 0; i < row->count; i++)
         if (strcasecmp(row->fields[i].name, name) == 0)
@@ -34,11 +34,11 @@ enum mr_rc
 mri_frontend_row(void *context, const struct mri_row *row)
 {
     struct mri_frontends *frontends = context;
-    const char *host = cell_named(row, "IP"), *role = cell_named(row, "Role");
+    const char *host = mri_cell_named(row, "IP"), *role = mri_cell_named(row, "Role");
     struct mri_frontend found = {.port = 0};
     frontends->count++;
     if (!host || !*host || strlen(host) >= sizeof found.host || !role ||
-        strcasecmp(role, "LEADER") != 0 || !parse_port(cell_named(row, "QueryPort"), &found.port))
+        strcasecmp(role, "LEADER") != 0 || !parse_port(mri_cell_named(row, "QueryPort"), &found.port))
         return MR_OK;
     snprintf(found.host, sizeof found.host, "%s", host);
     frontends->leader = found;

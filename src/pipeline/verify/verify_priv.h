@@ -65,6 +65,14 @@ void mri_text_string(struct mr_text *text, const char *string);
 /* Integer cell; false when it is NULL or no integer. */
 MR_NODISCARD bool mri_cell_i64(const struct mri_row *row, uint32_t cell, int64_t *ret_value);
 
+/* The cell under this heading, letter case aside; NULL: none, or SQL NULL. */
+const char *mri_cell_named(const struct mri_row *row, const char *name);
+
+/* ---- labels.c ---- */
+
+/* Takes label_keep_max_num and _second out of a row; context: a struct mr_label_memory. */
+enum mr_rc mri_label_row(void *context, const struct mri_row *row);
+
 /* ---- tables.c: what the tables of a pipeline are ---- */
 
 enum mri_model { MRI_DUPLICATE, MRI_PRIMARY, MRI_AGGREGATE, MRI_VIEW, MRI_UNIQUE };
