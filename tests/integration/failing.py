@@ -30,7 +30,7 @@ from harness.paths import MILLRACE_RACE
 from harness.starrocks import Rockpool
 from harness.wait import until
 
-SESSION_S = 3  # what a dead member holds up its successor for
+SESSION_S = 5  # what a dead member holds up its successor for; less expels members of a busy machine
 SOON_S = 40
 FENCED = {22, 25, 27}  # ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS
 REPLAY = 'verdict="replay"'
@@ -72,7 +72,7 @@ class Course(Schedule):
     def config(self, broker_port: int) -> dict:
         config = super().config(broker_port)
         config["source"]["kafka"] |= {"session.timeout.ms": SESSION_S * 1000,
-                                      "heartbeat.interval.ms": 500, "socket.timeout.ms": 2500,
+                                      "heartbeat.interval.ms": 1000, "socket.timeout.ms": 2500,
                                       **self.kafka}
         return config
 

@@ -71,11 +71,13 @@ def test_F17_a_start_is_taken_only_when_what_was_committed_is_visible(play: Play
         assert course.state(unit) == "COMMITTED"
         member = course.run_member(course.members[0])
         course.stops_at(member, "recover.visible.after")
-        assert course.state(unit) == "COMMITTED", "recovery asked twice, and waits"
+        assert course.state(unit) == "COMMITTED"
         assert all(end < decided[p].offset for p, end in course.ledger_ends().items())
+        member.thaw()
+        stays("it waits", lambda: member.up and "a reason to stop" not in course.log(member),
+              for_s=2.0)
         pool.disarm(course.slot.starrocks)
         course.fault("publish_now", label=unit)
-        member.thaw()
         course.wait_for_chain_after(unit)
         assert REPLAY not in course.log(member)
 
