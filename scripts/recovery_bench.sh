@@ -2,7 +2,7 @@
 # Measures how long rows stop: kill -9 to the first new row (with and without static membership), orderly
 # hand-over, a member that joins. Real Kafka broker, rockpool; prints medians and the settings.
 #
-#   recovery_bench.sh [--rounds N] [--session MS] [--heartbeat MS] [--flush DURATION]
+#   recovery_bench.sh [--rounds N] [--session MS] [--heartbeat MS] [--flush DURATION] [--keep FOLDER]
 #
 # MILLRACE_BIN names the program; else build-test/millrace is built and taken.
 # Ends with 0 only when every event that was produced is in, once.

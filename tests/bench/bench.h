@@ -38,7 +38,8 @@ bench_run(const struct bench_setting *setting,
           void *ret_result,
           size_t size);
 
-/* Inside a run: a pipeline with this delivery, cut every `flush` ("1s"), to its orderly end. */
+/* Inside a run: a pipeline with this delivery, cut every `flush` ("1s", or so many rows: "100000"), to
+ * its orderly end. */
 void
 bench_millrace(const struct bench_setting *setting,
                const char *delivery,

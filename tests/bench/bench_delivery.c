@@ -2,16 +2,21 @@
  * process each, at the same flush interval, over the same records. Prints CPU per event, the busiest
  * thread's running time and wall throughput of both with their ratios, and what a unit costs in Kafka
  * requests and HTTP calls. Where threads wait for a core longer than they run, the wall figures tell
- * about the machine and not about the deliveries; that share is printed too.
+ * about the machine and not about the deliveries; that share is printed too. CPU figures drift with
+ * the caches that neighbours take; workers do the same under both deliveries, so CPU in units of theirs
+ * drifts least.
  * Figures are taken between two commits in mid-run, so that neither the group's first join nor the
  * last, partial unit counts; a run counts only when all its records were committed.
  *
  *   bench_delivery [EVENTS [RUNS [FLUSH [PUBLISH_MS]]]]
- * default: 2000000 events, 7 runs of each, units of "200ms", a sink that publishes at once. */
+ * default: 2000000 events, 7 runs of each, units of "200ms", a sink that publishes at once. FLUSH
+ * without a unit is a number of rows: then both deliveries load the same number of units, however
+ * slow the machine is, which compares CPU best. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "bench.h"
 #include "requests.h"
@@ -28,12 +33,14 @@ static int current;                 /* delivery of the run under way */
 /* A thread's time on a core, and waiting for one. */
 struct thread_time {
     long id;
+    bool works; /* decodes and folds: the same work under both deliveries */
     double ran_s, waited_s;
 };
 
 /* All that is counted, at one moment. */
 struct mark {
     double wall_s, cpu_s;
+    long sleeps; /* voluntary context switches */
     struct thread_time threads[THREADS_MAX];
     int thread_count;
     uint64_t committed;
@@ -46,26 +53,35 @@ struct result {
     uint64_t events;
 };
 
+/* The file's first line; false when the thread has ended. */
+static bool
+read_of_thread(long id, const char *name, char *out, size_t size)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%ld/%s", id, name);
+    FILE *file = fopen(path, "r");
+    bool found = file && fgets(out, (int)size, file);
+    if (file)
+        fclose(file);
+    return found;
+}
+
 static void
 mark_threads(struct mark *mark)
 {
-    char path[64];
+    char times[128], name[32];
     DIR *folder = opendir("/proc/self/task");
     bench_must(folder != NULL, "reading /proc/self/task");
     for (struct dirent *entry; mark->thread_count < THREADS_MAX && (entry = readdir(folder));) {
-        struct thread_time now = {.id = strtol(entry->d_name, NULL, 10)};
         unsigned long long ran, waited;
-        if (now.id == 0)
+        long id = strtol(entry->d_name, NULL, 10);
+        if (id == 0 || !read_of_thread(id, "comm", name, sizeof name) ||
+            !read_of_thread(id, "schedstat", times, sizeof times) ||
+            sscanf(times, "%llu %llu", &ran, &waited) != 2)
             continue;
-        snprintf(path, sizeof path, "/proc/self/task/%ld/schedstat", now.id);
-        FILE *file = fopen(path, "r");
-        if (file && fscanf(file, "%llu %llu", &ran, &waited) == 2) {
-            now.ran_s = (double)ran / 1e9;
-            now.waited_s = (double)waited / 1e9;
-            mark->threads[mark->thread_count++] = now;
-        }
-        if (file)
-            fclose(file);
+        mark->threads[mark->thread_count++] =
+            (struct thread_time){.id = id, .works = strncmp(name, "work-", 5) == 0,
+                                 .ran_s = (double)ran / 1e9, .waited_s = (double)waited / 1e9};
     }
     closedir(folder);
 }
@@ -74,6 +90,7 @@ static void
 mark_at(struct mr_app *app, const struct bench_setting *setting, uint64_t records,
         struct mark *ret_mark)
 {
+    struct rusage usage;
     ret_mark->committed = bench_wait_committed(app, records);
     ret_mark->wall_s = bench_now_s();
     ret_mark->cpu_s = bench_cpu_s();
@@ -81,6 +98,8 @@ mark_at(struct mr_app *app, const struct bench_setting *setting, uint64_t record
         ret_mark->calls[i] =
             atomic_load_explicit(&setting->calls->number[i], memory_order_relaxed);
     ret_mark->requests = requests_now();
+    getrusage(RUSAGE_SELF, &usage);
+    ret_mark->sleeps = usage.ru_nvcsw;
     mark_threads(ret_mark);
 }
 
@@ -103,7 +122,10 @@ run_millrace(const struct bench_setting *setting, void *ret_result)
 struct figures {
     double cpu_ns, rate; /* an event; events a second */
     double busiest_ns;   /* an event, of the thread that ran longest */
+    double beside;       /* running of all threads, against that of the workers alone */
     double starved;      /* waiting for a core, against running */
+    double fetched;      /* events that a Fetch brings */
+    double sleeps;       /* of threads, in 1,000 events */
     double units;
     double kafka[REQUEST_KINDS], http[SIM_CALL_COUNT]; /* a unit */
 };
@@ -112,7 +134,7 @@ struct figures {
 static void
 figures_of_threads(const struct mark *from, const struct mark *to, double events, struct figures *f)
 {
-    double busiest = 0, ran = 0, waited = 0;
+    double busiest = 0, ran = 0, worked = 0, waited = 0;
     for (int i = 0; i < to->thread_count; i++)
         for (int k = 0; k < from->thread_count; k++) {
             if (from->threads[k].id != to->threads[i].id)
@@ -120,9 +142,11 @@ figures_of_threads(const struct mark *from, const struct mark *to, double events
             double own = to->threads[i].ran_s - from->threads[k].ran_s;
             busiest = own > busiest ? own : busiest;
             ran += own;
+            worked += from->threads[k].works ? own : 0;
             waited += to->threads[i].waited_s - from->threads[k].waited_s;
         }
-    bench_must(busiest > 0, "reading the threads' times");
+    bench_must(worked > 0, "reading the threads' times");
+    f->beside = ran / worked;
     f->busiest_ns = busiest / events * 1e9;
     f->starved = waited / ran;
 }
@@ -138,6 +162,9 @@ figures_of(const struct result *result)
                "measuring (more events or a shorter flush interval are needed)");
     f.cpu_ns = (to->cpu_s - from->cpu_s) / events * 1e9;
     f.rate = events / (to->wall_s - from->wall_s);
+    f.sleeps = (double)(to->sleeps - from->sleeps) / events * 1000;
+    f.fetched = events / (double)(to->requests.number[REQUEST_FETCH] -
+                                  from->requests.number[REQUEST_FETCH] + 1);
     figures_of_threads(from, to, events, &f);
     for (int i = 0; i < SIM_CALL_COUNT; i++)
         f.http[i] = (double)(to->calls[i] - from->calls[i]) / f.units;
@@ -199,9 +226,27 @@ busiest_of(const struct figures *f)
 }
 
 static double
+beside_of(const struct figures *f)
+{
+    return f->beside;
+}
+
+static double
 starved_of(const struct figures *f)
 {
     return f->starved;
+}
+
+static double
+fetched_of(const struct figures *f)
+{
+    return f->fetched;
+}
+
+static double
+sleeps_of(const struct figures *f)
+{
+    return f->sleeps;
 }
 
 static double
@@ -245,8 +290,11 @@ print_table(struct figures all[DELIVERIES][BENCH_RUNS_MAX], int runs)
     } rows[] = {
         {"CPU, ns an event", cpu_of},
         {"busiest thread, ns an event", busiest_of},
+        {"CPU of all threads / of the workers", beside_of},
         {"events/s, wall", rate_of},
         {"waiting for a core / running", starved_of},
+        {"threads fall asleep, 1,000 events", sleeps_of},
+        {"events a Fetch brings", fetched_of},
         {"a unit: Kafka OffsetCommit", commits_of},
         {"a unit: Kafka OffsetFetch", offset_fetches_of},
         {"a unit: Kafka, other than by clock", kafka_others},
@@ -287,10 +335,11 @@ print_ratio(const char *name, struct figures all[DELIVERIES][BENCH_RUNS_MAX], in
 static void
 print_ratios(struct figures all[DELIVERIES][BENCH_RUNS_MAX], int runs)
 {
-    printf("throughput, exactly-once / at-least-once; units of %s, publishing takes %lld ms\n", flush,
-           (long long)publish_ms);
+    printf("throughput, exactly-once / at-least-once; units of %s%s, publishing takes %lld ms\n", flush,
+           flush[strspn(flush, "0123456789")] ? "" : " rows", (long long)publish_ms);
     printf("  %-34s %14s %14s\n", "", "median of pairs", "of the medians");
     print_ratio("by CPU (events/s/core)", all, runs, cpu_of, false);
+    print_ratio("by CPU, in units of the workers'", all, runs, beside_of, false);
     print_ratio("by the busiest thread", all, runs, busiest_of, false);
     print_ratio("by wall clock", all, runs, rate_of, true);
 }

@@ -60,7 +60,7 @@ write_config(struct bench_setting *setting)
              " measures: {orders: count(), revenue: sum(amount), biggest: max(amount)}}]\n"
              "status: {listen: \"off\"}\n"
              "delivery: \"${BENCH_DELIVERY}\"\n"
-             "flush: {every: \"${BENCH_FLUSH}\"}\n"
+             "flush: {every: \"${BENCH_EVERY}\", rows: \"${BENCH_ROWS}\"}\n"
              "log: {level: warn}\n",
              setting->brokers, schema, setting->sink);
     write_file(setting->config, text);
@@ -169,8 +169,10 @@ bench_millrace(const struct bench_setting *setting,
     struct mr_config *config = NULL;
     struct mr_plan *plan = NULL;
     struct mr_error error = {.rc = MR_OK};
+    bool is_number = flush[strspn(flush, "0123456789")] == '\0';
     setenv("BENCH_DELIVERY", delivery, 1);
-    setenv("BENCH_FLUSH", flush, 1);
+    setenv("BENCH_EVERY", is_number ? "3s" : flush, 1);
+    setenv("BENCH_ROWS", is_number ? flush : "5000000", 1);
     struct mr_app *app = new_app(setting, &config, &plan);
     bench_must(mr_app_start(app, &error) == MR_OK, error.text);
     watch(app, setting, ret_result);

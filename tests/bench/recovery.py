@@ -5,7 +5,7 @@ and an eye on the ledger: its row of a partition moves in the same transaction a
 tables, and names the chain, so that the first row of a new owner is known from those of the old one.
 The last line is `millrace verify`: figures of a run that lost or doubled a row are worth nothing.
 
-    recovery.py [--rounds N] [--session MS] [--heartbeat MS] [--flush DURATION]
+    recovery.py [--rounds N] [--session MS] [--heartbeat MS] [--flush DURATION] [--keep FOLDER]
 """
 
 import argparse
@@ -201,7 +201,7 @@ class Table:
 
     def add(self, name: str, seconds: float) -> None:
         self.rows.setdefault(name, []).append(seconds)
-        print(f"  {name}: {seconds:.2f} s", flush=True)
+        print(f"  {time.strftime('%H:%M:%S')} {name}: {seconds:.2f} s", flush=True)
 
     def print(self) -> None:
         width = max(map(len, self.rows))
@@ -281,27 +281,36 @@ def prove(stage: Stage) -> None:
           f" slowest look at the ledger {stage.ledger.slowest * 1000:.0f} ms")
 
 
+def measure(folder: Path, options: argparse.Namespace, table: Table) -> None:
+    stage = Stage(folder, options)
+    try:
+        stage.open()
+        for number in range(options.rounds):
+            print(f"round {number + 1}", flush=True)
+            restart(stage, table, "member-1")
+            restart(stage, table, "")
+            take_over(stage, table)
+            hand_over(stage, table)
+        prove(stage)
+    finally:
+        stage.close()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="how long rows stop")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--session", type=int, default=6000, help="session.timeout.ms")
     parser.add_argument("--heartbeat", type=int, default=1000, help="heartbeat.interval.ms")
     parser.add_argument("--flush", default="200ms", help="flush.every")
+    parser.add_argument("--keep", type=Path, help="logs and data go to this new folder and stay")
     options = parser.parse_args()
     table = Table()
-    with tempfile.TemporaryDirectory(prefix="mr-recovery-") as folder:
-        stage = Stage(Path(folder), options)
-        try:
-            stage.open()
-            for number in range(options.rounds):
-                print(f"round {number + 1}", flush=True)
-                restart(stage, table, "member-1")
-                restart(stage, table, "")
-                take_over(stage, table)
-                hand_over(stage, table)
-            prove(stage)
-        finally:
-            stage.close()
+    if options.keep:
+        options.keep.mkdir(parents=True)
+        measure(options.keep, options, table)
+    else:
+        with tempfile.TemporaryDirectory(prefix="mr-recovery-") as folder:
+            measure(Path(folder), options, table)
     table.print()
     print(f"session.timeout.ms {options.session}, heartbeat.interval.ms {options.heartbeat},"
           f" flush.every {options.flush}, {PARTITIONS} partitions,"
