@@ -207,7 +207,7 @@ route_messages(struct mr_consumer *consumer, const rd_kafka_topic_partition_list
         rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(
             consumer->rk, list->elems[i].topic, list->elems[i].partition);
         if (queue) {
-            rd_kafka_queue_forward(queue, consumer->data);
+            rd_kafka_queue_forward(queue, consumer->data.queue);
             rd_kafka_queue_destroy(queue);
         }
     }

@@ -67,9 +67,10 @@ static void
 leave(struct mr_consumer *consumer)
 {
     int64_t deadline = mr_clock_monotonic_ms() + CLOSE_MS;
-    rd_kafka_queue_t *closing = rd_kafka_queue_new(consumer->rk);
-    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(consumer->rk, closing);
-    bool waits = !error;
+    struct mri_waited closing;
+    enum mr_rc rc = mri_wait_open(&closing, rd_kafka_queue_new(consumer->rk));
+    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(consumer->rk, closing.queue);
+    bool waits = rc == MR_OK && !error;
     if (error) {
         mr_log(MR_LOG_WARN,
                "consume",
@@ -84,9 +85,9 @@ leave(struct mr_consumer *consumer)
                    "group not left in time, its members wait for the time-out");
             break;
         }
-        serve_event(consumer, rd_kafka_queue_poll(closing, 20));
+        serve_event(consumer, mri_wait_event(&closing, 20));
     }
-    rd_kafka_queue_destroy(closing);
+    mri_wait_close(&closing);
 }
 
 void
@@ -96,8 +97,8 @@ mri_consume_close(struct mr_consumer *consumer)
         leave(consumer);
     }
     mri_probe_stop(&consumer->probe);
-    rd_kafka_queue_destroy(consumer->data);
-    rd_kafka_queue_destroy(consumer->commits);
-    rd_kafka_queue_destroy(consumer->control);
+    mri_wait_close(&consumer->data);
+    mri_wait_close(&consumer->commits);
+    mri_wait_close(&consumer->control);
     destroy_bounded(consumer->rk);
 }

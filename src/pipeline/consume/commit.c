@@ -20,7 +20,7 @@ take_answer(struct mr_consumer *consumer,
             uintptr_t *ret_number,
             rd_kafka_resp_err_t *ret_code)
 {
-    rd_kafka_event_t *event = rd_kafka_queue_poll(consumer->commits, (int)wait_ms);
+    rd_kafka_event_t *event = mri_wait_event(&consumer->commits, wait_ms);
     if (!event) {
         return false;
     }
@@ -69,7 +69,7 @@ commit_list(struct mr_consumer *consumer, const rd_kafka_topic_partition_list_t 
 {
     uintptr_t number = ++consumer->commits_sent;
     rd_kafka_resp_err_t code =
-        rd_kafka_commit_queue(consumer->rk, list, consumer->commits, NULL, (void *)number);
+        rd_kafka_commit_queue(consumer->rk, list, consumer->commits.queue, NULL, (void *)number);
     if (code) {
         consumer->commits_answered++; /* refused at once: there will be no answer */
         return code;

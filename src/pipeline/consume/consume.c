@@ -41,10 +41,14 @@ open_client(struct mr_consumer *consumer, struct mr_error *reterr_error)
         return mr_error_set(reterr_error, MR_CONFIG, "source.kafka: %s", why);
     }
     rd_kafka_poll_set_consumer(consumer->rk);
-    consumer->control = rd_kafka_queue_get_consumer(consumer->rk);
-    consumer->data = rd_kafka_queue_new(consumer->rk);
-    consumer->commits = rd_kafka_queue_new(consumer->rk);
-    return MR_OK;
+    rc = mri_wait_open(&consumer->control, rd_kafka_queue_get_consumer(consumer->rk));
+    if (rc == MR_OK) {
+        rc = mri_wait_open(&consumer->data, rd_kafka_queue_new(consumer->rk));
+    }
+    if (rc == MR_OK) {
+        rc = mri_wait_open(&consumer->commits, rd_kafka_queue_new(consumer->rk));
+    }
+    return rc == MR_OK ? MR_OK : mr_error_set(reterr_error, rc, "consumer: no file descriptor");
 }
 
 enum mr_rc
@@ -155,7 +159,7 @@ mri_consume_serve(struct mr_consumer *consumer, int64_t timeout_ms)
     rd_kafka_event_t *event;
     bool due = consumer->pending && mr_clock_monotonic_ms() >= consumer->pending_at_ms;
     int64_t wait_ms = due ? 0 : timeout_ms;
-    while ((event = rd_kafka_queue_poll(consumer->control, (int)wait_ms)) != NULL) {
+    while ((event = mri_wait_event(&consumer->control, wait_ms)) != NULL) {
         serve_event(consumer, event);
         wait_ms = 0;
     }

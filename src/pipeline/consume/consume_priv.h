@@ -71,6 +71,24 @@ void mri_problem_note(struct mri_problem *problem,
 /* Ends problems of this kind, and says so once. */
 void mri_problem_end(struct mri_problem *problem, enum mri_problem_kind kind);
 
+/* ---- wait.c: waits that no setting of the clock prolongs ---- */
+
+struct mri_waited {
+    rd_kafka_queue_t *queue; /* NULL: not open */
+    int fd;                  /* readable when something came into the empty queue */
+};
+
+/* Takes the queue over. MR_SYSTEM: no descriptor. */
+MR_NODISCARD enum mr_rc mri_wait_open(struct mri_waited *waited, rd_kafka_queue_t *queue);
+
+void mri_wait_close(struct mri_waited *waited);
+
+/* Waits until something may have come, at most timeout_ms. Look into the queue before and after. */
+void mri_wait(struct mri_waited *waited, int64_t timeout_ms);
+
+/* The next event; NULL: none came in timeout_ms. */
+rd_kafka_event_t *mri_wait_event(struct mri_waited *waited, int64_t timeout_ms);
+
 /* ---- consume.c ---- */
 
 /* A message that did not fit into the batch: the first of the next one. */
@@ -99,9 +117,9 @@ struct mr_consumer {
     const struct mr_config *config;
     struct mr_consumer_events events;
     rd_kafka_t *rk;
-    rd_kafka_queue_t *control; /* rebalances, errors */
-    rd_kafka_queue_t *data;    /* messages of all partitions: see assign.c */
-    rd_kafka_queue_t *commits; /* answers to offset commits */
+    struct mri_waited control; /* rebalances, errors */
+    struct mri_waited data;    /* messages of all partitions: see assign.c */
+    struct mri_waited commits; /* answers to offset commits */
     struct mri_probe *probe;
 
     struct mri_slot *slots;

@@ -29,7 +29,7 @@ stop_fetching(struct mr_consumer *consumer)
     if (barrier) {
         rd_kafka_consumer_group_metadata_destroy(barrier);
     }
-    (void)rd_kafka_consume_callback_queue(consumer->data, 0, drop_message, NULL);
+    (void)rd_kafka_consume_callback_queue(consumer->data.queue, 0, drop_message, NULL);
     consumer->last_topic = NULL; /* may be freed with the last message */
     consumer->last_slot = NULL;
 }

@@ -213,7 +213,11 @@ take(struct mr_consumer *consumer, int64_t timeout_ms)
     bool began = batch->count > 0;
     while (!is_full(consumer) && left >= 0 && consumer->stop.rc == MR_OK &&
            !mri_replay_is_over(consumer)) {
-        (void)rd_kafka_consume_callback_queue(consumer->data, (int)left, on_message, consumer);
+        uint32_t had = batch->count;
+        (void)rd_kafka_consume_callback_queue(consumer->data.queue, 0, on_message, consumer);
+        if (batch->count == had && !mri_replay_is_over(consumer)) {
+            mri_wait(&consumer->data, left);
+        }
         int64_t now = mr_clock_monotonic_ms();
         if (!began && batch->count > 0) {
             began = true;
