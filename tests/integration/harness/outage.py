@@ -2,6 +2,7 @@
 once, without anybody's help. Run by scripts/outage.sh in the long form, by test_outage.py in the short."""
 
 import argparse
+import socket
 import sys
 import tempfile
 import threading
@@ -129,6 +130,23 @@ def set_up(kafka: Broker, sink: Rockpool, name: str, folder: Path, plan: Plan) -
     return made
 
 
+class Held:
+    """The ports of a server that is down: bound, so that nobody takes them, but nobody answers there."""
+
+    def __init__(self, ports: dict[str, int | list[int]]):
+        self.sockets = []
+        flat = [port for one in ports.values() for port in (one if isinstance(one, list) else [one])]
+        for port in flat:
+            held = socket.socket()
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            until(f"port {port}", lambda s=held, p=port: s.bind(("127.0.0.1", p)) is None)
+            self.sockets.append(held)
+
+    def release(self) -> None:
+        for held in self.sockets:
+            held.close()
+
+
 def go_down(run: Run, flood: Flood, report: Report, plan: Plan) -> None:
     """The outage: input goes on, and Millrace takes what fits and then nothing."""
     began = time.monotonic()
@@ -168,11 +186,13 @@ def outage(kafka: Broker, sink: Rockpool, name: str, folder: Path, plan: Plan) -
     try:
         until("ready", run.ready)
         sink.stop()
+        held = Held(sink.ports)
         go_down(run, Flood(kafka, name, plan), report, plan)
         ends = log_ends(kafka, name)
         report.produced = sum(ends)
         assert report.taken_while_down < report.produced, "the outage did not fill the memory"
         assert run.metric("mr_consume_backpressure_seconds_total") > 0
+        held.release()
         sink.start()
         come_back(run, sink, name, report, plan)
         assert run.stop() == 0, run.log[-3000:]
