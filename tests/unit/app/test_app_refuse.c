@@ -156,3 +156,31 @@ Test(app_refuse, a_noted_offset_is_asked_by_topic_partition_and_offset)
     T_TRUE(!mri_refuse_ask(noted, &record, &info));
     app_case_close(&c);
 }
+
+static _Atomic bool lost;
+
+/* The place in the group is lost while the first COMMIT is under way, which is then refused. */
+static bool
+lose_under_commit(struct world *world, const struct world_event *event, const _Atomic bool *give_up,
+                  enum mr_outcome *ret_outcome)
+{
+    (void)ret_outcome;
+    if (event->kind != MR_STEP_COMMIT || atomic_exchange(&lost, true))
+        return false;
+    atomic_store(&world->lost_now, true);
+    while (!atomic_load(give_up))
+        mr_clock_sleep_ms(1);
+    mr_clock_sleep_ms(100);
+    return false;
+}
+
+Test(app_refuse, a_search_that_begins_after_its_place_was_lost_still_has_its_rows)
+{
+    open_case(one_row, 0);
+    c.world.options.txn = lose_under_commit;
+    app_case_build(&c);
+    app_case_run_exact(&c);
+    T_INT_EQ(c.world.tallies.lost, 1);
+    T_INT_EQ(app_case_metric(&c, MR_M_REJECT_load), 1);
+    app_case_close(&c);
+}
