@@ -323,8 +323,10 @@ obey(struct mr_consumer *consumer)
         move(consumer, false);
     if (order == WORLD_ORDER_EVICT)
         begin_loss(consumer);
-    if (atomic_exchange_explicit(&consumer->world->lost_now, false, memory_order_relaxed))
+    if (atomic_exchange_explicit(&consumer->world->lost_now, false, memory_order_relaxed)) {
+        consumer->lost = true;
         move(consumer, true);
+    }
     if (consumer->world->options.revoke_in_replay && consumer->replay_fills > 3) {
         consumer->world->options.revoke_in_replay = false;
         move(consumer, false);

@@ -184,7 +184,8 @@ lose_in_recovery(struct world *world, const struct world_event *event, const _At
 Test(app_recover, a_place_that_is_lost_during_recovery_starts_nothing)
 {
     static struct app_case c;
-    open_case(&c, &(struct world_options){.records = 600, .txn = lose_in_recovery});
+    open_case(&c, &(struct world_options){.records = 8000, .batch_most = 20,
+                                          .txn = lose_in_recovery});
     app_case_start(&c);
     app_case_wait(&c, some_are_in);
     world_kill(&c.world); /* its chain stays open */
