@@ -68,6 +68,11 @@ enum mr_outcome
 mr_txn_load(struct mr_loader *loader, const struct mr_load_job *job, const _Atomic bool *give_up,
             struct mr_txn_reply *ret_reply);
 
+/* Commits and rollbacks of this loader end after so many attempts, as UNKNOWN, when no answer was final;
+ * at first there is no bound. For a caller that has other things to look after in between. */
+void
+mr_txn_bound(struct mr_loader *loader, uint32_t attempts);
+
 /* DONE: committed (COMMITTED, VISIBLE, ALREADY_COMMITTED). RETRY: ABORTED, it is not in and never
  * will be. REJECTED: its rows were refused, not in. FATAL: refused for good. UNKNOWN: MISSING, the
  * server knows neither transaction nor label, so only the tables can tell; or stopped before the

@@ -24,7 +24,7 @@
 
 #define MRI_MAX_WORKERS 32
 #define MRI_MAX_LOADERS 16
-#define MRI_CONTROLS 2         /* threads for the short calls of the protocol */
+#define MRI_CONTROLS 3         /* threads for the short calls of the protocol */
 #define MRI_GROUP 32           /* events decoded, then folded together */
 #define MRI_BATCH_RECORDS 1024 /* records a batch holds at most */
 #define MRI_MAX_TARGETS (MR_MAX_ROLLUPS + 3)

@@ -153,29 +153,6 @@ begin(struct mri_loader *loader, const struct mri_call *call, const char *label)
 }
 
 static enum mr_answer
-commit(struct mr_loader *loader, const char *label, const _Atomic bool *give_up, bool *ret_refused)
-{
-    struct mr_txn_reply reply;
-    enum mr_outcome outcome = mr_txn_commit(loader, label, give_up, &reply);
-    *ret_refused = outcome == MR_OUTCOME_REJECTED;
-    if (*ret_refused)
-        log_refusal(MR_STEP_COMMIT, label, &reply.load);
-    switch (outcome) {
-    case MR_OUTCOME_DONE:
-        return MR_ANSWER_OK;
-    case MR_OUTCOME_RETRY:
-    case MR_OUTCOME_REJECTED:
-        return MR_ANSWER_ABORTED;
-    case MR_OUTCOME_UNKNOWN:
-        return reply.answer == MR_TXN_MISSING ? MR_ANSWER_UNKNOWN : MR_ANSWER_LOST;
-    case MR_OUTCOME_FATAL:
-    case MR_OUTCOME_RECONNECT:
-        break;
-    }
-    return MR_ANSWER_ERROR;
-}
-
-static enum mr_answer
 rollback(struct mr_loader *loader, const char *label, const _Atomic bool *give_up)
 {
     struct mr_txn_reply reply;
@@ -192,6 +169,31 @@ rollback(struct mr_loader *loader, const char *label, const _Atomic bool *give_u
         break;
     }
     return MR_ANSWER_LOST;
+}
+
+static enum mr_answer
+commit(struct mr_loader *loader, const char *label, const _Atomic bool *give_up, bool *ret_refused)
+{
+    struct mr_txn_reply reply;
+    enum mr_outcome outcome = mr_txn_commit(loader, label, give_up, &reply);
+    *ret_refused = outcome == MR_OUTCOME_REJECTED;
+    if (*ret_refused) {
+        log_refusal(MR_STEP_COMMIT, label, &reply.load);
+        return rollback(loader, label, give_up); /* whatever a refused COMMIT left open */
+    }
+    switch (outcome) {
+    case MR_OUTCOME_DONE:
+        return MR_ANSWER_OK;
+    case MR_OUTCOME_RETRY:
+    case MR_OUTCOME_REJECTED:
+        return MR_ANSWER_ABORTED;
+    case MR_OUTCOME_UNKNOWN:
+        return reply.answer == MR_TXN_MISSING ? MR_ANSWER_UNKNOWN : MR_ANSWER_LOST;
+    case MR_OUTCOME_FATAL:
+    case MR_OUTCOME_RECONNECT:
+        break;
+    }
+    return MR_ANSWER_ERROR;
 }
 
 /* An open transaction may show as UNKNOWN or PREPARE: neither is committed. */
@@ -381,7 +383,8 @@ commit_unit(struct mri_loader *loader, struct mri_call *call)
     bool refused;
     unit_label(app, &call->step, &label);
     enum mr_answer answer = commit(loader->loader, label.text, &call->give_up, &refused);
-    if (refused && !mri_refuse_find(loader, call))
+    call->unfit = refused && !mri_refuse_find(loader, call);
+    if (call->unfit)
         mr_log(MR_LOG_ERROR, "load", "the server refused rows: retrying until the table takes them",
                MR_STR("table", app->layout->detail_table), MR_STR("label", label.text),
                MR_STR("hint", "does the table still fit the schema? compare with millrace ddl"));

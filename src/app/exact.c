@@ -14,6 +14,9 @@
 #define PAUSE_MAX_MS 30000
 #define KAFKA_PAUSE_MS 200
 #define VISIBLE_PAUSE_MS 100 /* between two looks at a label that is not visible yet */
+#define RECOVERY_TRIES 4 /* of a commit or rollback, before the place in the group is looked at again */
+#define UNFIT_MIN_MS 5000
+#define UNFIT_MAX_MS 120000
 #define LEAVE_MS 10000
 #define REJOIN_MS 5000
 #define IDLE_MS 5
@@ -53,6 +56,8 @@ mri_exact_new(struct mr_app *app)
     enum mr_rc rc = mr_ring_new(MRI_CALLS, &exact->answers);
     if (rc == MR_OK)
         rc = mr_loader_new(app->hub, &exact->loader);
+    if (rc == MR_OK)
+        mr_txn_bound(exact->loader, RECOVERY_TRIES);
     exact->config_version = config_version(app);
     return rc;
 }
@@ -182,6 +187,7 @@ take_landed(struct mr_app *app)
     struct mr_unit **link = first_link(app);
     while (link && (*link)->number <= committed) {
         app->exact->failures = 0;
+        app->exact->unfit = 0;
         end_unit(app, link, true);
         link = first_link(app);
     }
@@ -224,6 +230,19 @@ log_failure(const struct mri_call *call)
            MR_INT("n", call->step.number), MR_STR("answer", answers[call->answer]));
 }
 
+/* The table fits none of the unit's rows. Each round of recovery leaves a chain behind, so the rounds
+ * are spread. */
+static void
+note_unfit(struct mri_exact *exact, const struct mri_call *call)
+{
+    if (!call->unfit)
+        return;
+    int64_t pause = UNFIT_MIN_MS << (exact->unfit < 5 ? exact->unfit : 5);
+    exact->unfit++;
+    exact->again_at_ms =
+        mr_clock_monotonic_ms() + (pause < UNFIT_MAX_MS ? pause : UNFIT_MAX_MS);
+}
+
 static void
 take_answer(struct mr_app *app, struct mri_call *call)
 {
@@ -237,6 +256,7 @@ take_answer(struct mr_app *app, struct mri_call *call)
     if (call->step.kind == MR_STEP_COMMIT || undoes)
         exact->refusals = call->answer == MR_ANSWER_ERROR ? exact->refusals + 1 : 0;
     call->used = false;
+    note_unfit(exact, call);
     if (!exact->live || call->session != exact->session)
         return;
     mr_consumer_standing(app->consumer, &now);
@@ -294,8 +314,8 @@ begin_again(struct mr_app *app)
 {
     struct mri_exact *exact = app->exact;
     exact->restart = true;
-    if (exact->in_event)
-        return; /* the partitions are going, or have just come */
+    if (exact->in_event || mr_clock_monotonic_ms() < exact->again_at_ms)
+        return; /* the partitions are going, or have just come; or the table fits no better yet */
     exact->restart = false;
     exact->left_at_ms = 0;
     end_session(app);
@@ -346,8 +366,11 @@ do_offsets(struct mr_app *app, const struct mr_step *step)
     struct mri_exact *exact = app->exact;
     struct mr_standing now;
     enum mr_answer answer = mri_offsets_step(app, step);
+    exact->kafka_failures = answer == MR_ANSWER_OK ? 0 : exact->kafka_failures + 1;
     if (answer != MR_ANSWER_OK)
-        exact->kafka_after_ms = mr_clock_monotonic_ms() + KAFKA_PAUSE_MS;
+        exact->kafka_after_ms =
+            mr_clock_monotonic_ms() +
+            (KAFKA_PAUSE_MS << (exact->kafka_failures < 5 ? exact->kafka_failures : 5));
     mr_consumer_standing(app->consumer, &now);
     mr_live_answer(exact->live, step, answer, &now);
 }
@@ -384,7 +407,7 @@ mri_exact_pump(struct mr_app *app)
     struct mr_step step;
     take_answers(app);
     mri_exact_sweep(app);
-    if (exact->restart && !exact->live && !exact->in_event)
+    if (exact->restart && !exact->live)
         begin_again(app);
     watch_left(app);
     while (exact->live && mr_clock_monotonic_ms() >= exact->kafka_after_ms) {
@@ -433,9 +456,12 @@ mri_exact_begin(struct mr_app *app, const struct mr_span *spans, uint32_t count)
     struct mr_standing taken;
     MR_INSIST(!exact->live);
     enum mr_rc rc = copy_recovery(exact, spans, count);
+    bool recovered = exact->recovery != NULL;
     mr_recovery_free(&exact->recovery);
     mri_draw_chain(&exact->chain);
     mr_consumer_standing(app->consumer, &taken);
+    if (rc == MR_OK && recovered && !mr_standing_holds(&exact->taken, &taken))
+        rc = MR_BUSY; /* what was found is another owner's by now */
     if (rc == MR_OK)
         rc = mr_live_new(&exact->chain, &taken, exact->open_count > 0, &exact->live);
     if (rc != MR_OK) {

@@ -23,6 +23,8 @@ struct mri_call {
     _Atomic bool give_up;      /* [atomic: relaxed, a request that the loaders poll] */
     uint32_t remaining;        /* [lock: units_lock] targets of a LOAD that are not answered */
     enum mr_answer answer;     /* [lock: units_lock] then feed's, through the ring */
+    bool unfit;                /* [own: its loader, then feed's, through the ring] refused rows, and none
+                                  of them could be told from the rest */
     bool used;                 /* [own: feed] */
 };
 
@@ -40,7 +42,11 @@ struct mri_exact {
     uint64_t fed;                 /* number of the last unit that a chain was given */
     uint32_t failures;            /* BEGIN and LOAD without success, since the last success */
     uint32_t refusals;            /* of COMMIT and ROLLBACK, for good, one after the other */
+    uint32_t kafka_failures;      /* of offset commits and their reading back, one after the other */
     int64_t kafka_after_ms;       /* no offset commit before, after one that failed */
+    uint32_t unfit;               /* COMMITs that the server refused for the table, since the last success */
+    int64_t again_at_ms;          /* no recovery of our own before, after one of them */
+    struct mr_standing taken;     /* at the beginning of recovery */
     int64_t left_at_ms;           /* when the place in the group was lost; 0: it is held */
     bool replaying;
     bool in_event;                /* inside a rebalance: no restart */

@@ -298,7 +298,8 @@ end_with_error(struct mr_app *app, enum mr_rc rc)
     mri_report_trouble(app, &app->end_error);
     mr_log_error("app", "stopping: going on could lose or double rows", &app->end_error);
     drain_for_end(app, false);
-    mri_land_give_up(app);
+    if (!app->exact) /* else when the partitions are given back, after what is under way has ended */
+        mri_land_give_up(app);
     return rc;
 }
 

@@ -102,8 +102,11 @@ pause_for_session(struct run *run)
     mr_log(MR_LOG_WARN, "app", "recovery found a reason to stop: looking again after a session "
                                "timeout");
     int64_t until = mr_clock_monotonic_ms() + mr_consumer_session_ms(run->app->consumer);
-    while (mr_clock_monotonic_ms() < until && !stopping(run->app))
+    struct mr_standing now;
+    while (mr_clock_monotonic_ms() < until && !stopping(run->app)) {
+        mr_consumer_standing(run->app->consumer, &now); /* who asks is not expelled */
         mr_clock_sleep_ms(50);
+    }
     return mr_recovery_answer(run->recovery, MR_ANSWER_OK);
 }
 
@@ -124,10 +127,12 @@ ask_topic(struct run *run, const struct mr_step *step)
     free(rows);
     if (rc != MR_OK)
         return rc;
-    return mr_recovery_answer(run->recovery,
-                              mr_consumer_same_topic(run->app->consumer, step->place.topic,
-                                                     step->place.partition, end < 0 ? 0 : end,
-                                                     &run->error));
+    enum mr_answer answer = mr_consumer_same_topic(run->app->consumer, step->place.topic,
+                                                   step->place.partition, end < 0 ? 0 : end,
+                                                   &run->error);
+    rc = mr_recovery_answer(run->recovery, answer);
+    bool waits = answer == MR_ANSWER_ERROR || answer == MR_ANSWER_LOST;
+    return rc == MR_OK && waits ? MR_KAFKA : rc;
 }
 
 /* ROLLBACK, COMMIT, VISIBLE, ASK_STATE. An answer that is not final is asked for again. */
@@ -203,6 +208,15 @@ log_verdict(const struct mr_app *app, const struct mr_verdict *verdict)
            MR_INT("committed", verdict->committed), MR_INT("alarms", verdict->alarms));
 }
 
+/* The totals were read after the verdict, and belong to another end than it. */
+static bool
+has_moved(const struct mr_verdict *verdict, const struct mr_span *span)
+{
+    bool starts = verdict->kind == MR_VERDICT_START || verdict->kind == MR_VERDICT_REPLAY;
+    return starts && span->end >= 0 && !(verdict->alarms & MR_ALARM_OPERATOR) &&
+           span->end != verdict->start;
+}
+
 /* The first partition that stops is the run's error; each has a line of its own. */
 static enum mr_rc
 take_verdicts(struct run *run, struct mr_span *spans, int64_t *until)
@@ -214,6 +228,8 @@ take_verdicts(struct run *run, struct mr_span *spans, int64_t *until)
     MR_INSIST(count == run->count);
     for (uint32_t i = 0; i < count; i++) {
         struct mr_error error;
+        if (has_moved(&verdicts[i], &spans[i]))
+            return mr_error_set(&run->error, MR_BUSY, "the ledger moved during recovery");
         spans[i].end = verdicts[i].kind == MR_VERDICT_FIRST ? -1 : verdicts[i].start;
         if (verdicts[i].kind == MR_VERDICT_REPLAY)
             until[i] = verdicts[i].end;
@@ -270,6 +286,7 @@ mri_recover_exact(struct mr_app *app, struct mr_span *spans, int64_t *until, uin
     if (app->options.without_sql)
         return MR_OK;
     mr_consumer_standing(app->consumer, &taken);
+    app->exact->taken = taken;
     enum mr_rc rc = open_run(&run, spans, &taken);
     if (rc == MR_OK)
         rc = recover(&run, spans, until);

@@ -7,8 +7,9 @@
  * Threads: found by a loader, asked by the workers. Progress: a look-up is wait-free.
  * Memory: two lists of at most NOTED_MAX offsets: the one before may still be a worker's, the one before
  *   that is nobody's, for the units of its time are quiet by the time that a later one is searched.
- * Limits: more refused rows than FOUND_MAX in one unit, or nothing but refused rows, mean that the table
- * does not fit the events: that is an operator's to mend, and nothing is noted. */
+ * Limits: more refused rows than FOUND_MAX in one unit, or SAMPLES refused ones spread over SAMPLE_MIN or
+ * more, mean that the table does not fit the events: that is an operator's to mend, and nothing is
+ * noted. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,8 @@
 #define FOUND_MAX 256
 #define NOTED_MAX 4096
 #define TRIAL_TIMEOUT_S 60
-#define SAMPLE_MIN 64 /* rows from which on three of them are tried first */
+#define SAMPLE_MIN 64 /* rows from which on some of them are tried first */
+#define SAMPLES 8
 
 struct mri_refused {
     struct mr_source at;
@@ -132,19 +134,21 @@ try_rows(struct search *search, uint64_t first, uint64_t rows, char message[160]
     char label[MR_LABEL_CHARS + 1];
     struct mr_txn_reply reply;
     struct mr_body body;
-    if (mr_harvest_slice(search->job->body, first, rows, &body) != MR_OK)
+    bool whole = rows == search->job->body->rows;
+    if (!whole && mr_harvest_slice(search->job->body, first, rows, &body) != MR_OK)
         return MR_OUTCOME_RETRY;
     /* A letter, so that no fence ever meets it. */
     uint64_t trial = atomic_fetch_add_explicit(&app->trials, 1, memory_order_relaxed) + 1;
     snprintf(label, sizeof label, "%s-%s-t%llu", app->layout->pipeline,
              search->call->step.chain.text, (unsigned long long)trial);
     job.label = label;
-    job.body = &body;
+    job.body = whole ? search->job->body : &body;
     enum mr_outcome outcome = mr_txn_trial(search->loader->loader, &job, TRIAL_TIMEOUT_S,
                                            &search->call->give_up, &reply);
     if (outcome == MR_OUTCOME_REJECTED && rows == 1)
         describe(search, &reply.load, message);
-    mr_body_fini(&body);
+    if (!whole)
+        mr_body_fini(&body);
     return outcome;
 }
 
@@ -170,17 +174,17 @@ search_rows(struct search *search, uint64_t first, uint64_t rows)
     }
 }
 
-/* First, middle and last of many rows are all refused: then it is the table, not the rows. */
+/* So many of many rows, from the first to the last, are all refused: then it is the table, not the
+ * rows. A few rows are searched whole: a quiet pipeline may well have no good neighbour for a bad one. */
 static bool
 is_table(struct search *search)
 {
     uint64_t rows = search->job->body->rows;
-    const uint64_t samples[] = {0, rows / 2, rows - 1};
     char message[160];
     if (rows < SAMPLE_MIN)
         return false;
-    for (uint32_t i = 0; i < MR_ARRAY_LEN(samples); i++)
-        if (try_rows(search, samples[i], 1, message) != MR_OUTCOME_REJECTED)
+    for (uint64_t i = 0; i < SAMPLES; i++)
+        if (try_rows(search, i * (rows - 1) / (SAMPLES - 1), 1, message) != MR_OUTCOME_REJECTED)
             return false;
     return true;
 }
@@ -192,8 +196,7 @@ log_found(const struct mr_app *app, const struct search *search)
         mr_log(MR_LOG_WARN, "load", "the server refuses an event: it goes to quarantine",
                MR_STR("topic", app->layout->topics[search->found[i].at.topic]),
                MR_INT("partition", search->found[i].at.partition),
-               MR_INT("offset", search->found[i].at.offset),
-               MR_STR("error", search->found[i].message));
+               MR_INT("offset", search->found[i].at.offset));
 }
 
 static bool

@@ -153,7 +153,7 @@ end_step(struct mr_live *live, struct mr_step *ret_step)
 /* A step of the chain's own; its end stops it, a lost close costs the next owner a few rollbacks.
  */
 static bool
-chain_step(struct mr_live *live, struct mr_step *ret_step)
+chain_step(struct mr_live *live, const struct mr_standing *now, struct mr_step *ret_step)
 {
     static const enum mr_step_kind steps[MRI_CHAIN_PHASES] = {
         [MRI_CHAIN_ANNOUNCE] = MR_STEP_ANNOUNCE,
@@ -164,6 +164,11 @@ chain_step(struct mr_live *live, struct mr_step *ret_step)
         [MRI_CHAIN_VISIBLE] = MR_STEP_VISIBLE,
         [MRI_CHAIN_CLOSE] = MR_STEP_CLOSE};
     if (live->sent || live->end != MR_END_NONE || steps[live->phase] == MR_STEP_NONE) {
+        return false;
+    }
+    if (live->phase == MRI_CHAIN_COMMIT && !now->metadata_fits) {
+        live->stop = MR_STOP_METADATA_SIZE;
+        mri_live_finish(live, MR_END_STOPPED);
         return false;
     }
     live->announces += live->phase == MRI_CHAIN_ANNOUNCE;
@@ -187,14 +192,14 @@ mr_live_next(struct mr_live *live, const struct mr_standing *now, struct mr_step
     if (!mr_standing_holds(&live->taken, now)) {
         mri_live_finish(live, MR_END_LEFT);
     }
-    if (live->phase < MRI_CHAIN_OPEN && chain_step(live, ret_step)) {
+    if (live->phase < MRI_CHAIN_OPEN && chain_step(live, now, ret_step)) {
         return;
     }
     mri_live_unit_step(live, now, ret_step);
     if (ret_step->kind == MR_STEP_NONE) {
         mri_live_unit_step(live, now, ret_step); /* a guard that failed gives units to roll back */
     }
-    if (ret_step->kind == MR_STEP_NONE && !chain_step(live, ret_step) && live->end != MR_END_NONE &&
+    if (ret_step->kind == MR_STEP_NONE && !chain_step(live, now, ret_step) && live->end != MR_END_NONE &&
         is_settled(live)) {
         end_step(live, ret_step);
     }

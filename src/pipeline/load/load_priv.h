@@ -78,6 +78,7 @@ struct mr_loader {
     const _Atomic bool *give_up; /* [own: loader] the job's, or NULL */
     uint64_t random;             /* [own: loader] state of the jitter */
     bool careful; /* [own: loader] ask the backend with Expect before the body goes out */
+    uint32_t attempts_most; /* of a commit or rollback; 0: no bound */
 };
 
 /* One HTTP exchange; the reply's body is in loader->text afterwards. */

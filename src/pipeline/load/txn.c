@@ -251,6 +251,24 @@ settle_rollback(struct run *run, enum mr_outcome outcome, enum mr_outcome *ret_o
     return false;
 }
 
+void
+mr_txn_bound(struct mr_loader *loader, uint32_t attempts)
+{
+    loader->attempts_most = attempts;
+}
+
+static bool
+may_try(const struct run *run, uint32_t most)
+{
+    return run->trouble.attempts < most && !mri_load_stopped(run->loader);
+}
+
+static uint32_t
+attempts_of(const struct mr_loader *loader)
+{
+    return loader->attempts_most > 0 ? loader->attempts_most : UINT32_MAX;
+}
+
 /* The answer to a repeated commit no longer tells the rows of the first. */
 static void
 keep_rows(struct run *run)
@@ -277,7 +295,7 @@ mr_txn_commit(struct mr_loader *loader,
     int64_t wait_s = loader->hub->limits.publish_wait_s;
     const struct mri_txn_ask ask = {
         .call = MR_TXN_COMMIT, .label = label, .timeout_s = wait_s, .wait_s = wait_s};
-    while (!mri_load_stopped(loader)) {
+    while (may_try(&run, attempts_of(loader))) {
         enum mr_outcome settled;
         run.trouble.attempts++;
         enum mr_outcome outcome = mri_txn_control(loader, &ask, ret_reply);
@@ -304,7 +322,7 @@ mri_txn_undo(struct mr_loader *loader,
     if (mri_txn_label_refused(run.label, &run.reply->load))
         return end(&run, MR_OUTCOME_FATAL);
     const struct mri_txn_ask ask = {.call = MR_TXN_ROLLBACK, .label = label, .table = table};
-    while (run.trouble.attempts < tries && !mri_load_stopped(loader)) {
+    while (may_try(&run, tries)) {
         enum mr_outcome settled;
         run.trouble.attempts++;
         enum mr_outcome outcome = mri_txn_control(loader, &ask, reply);
@@ -321,5 +339,5 @@ mr_txn_rollback(struct mr_loader *loader,
                 const _Atomic bool *give_up,
                 struct mr_txn_reply *ret_reply)
 {
-    return mri_txn_undo(loader, label, NULL, UINT32_MAX, give_up, ret_reply);
+    return mri_txn_undo(loader, label, NULL, attempts_of(loader), give_up, ret_reply);
 }

@@ -189,6 +189,10 @@ class Multi:
 
     def rollback(self, request, database, label, table):
         task = self._task(database, label)
+        with task.lock:  # a load may be about to register the transaction
+            return self._rollback(task)
+
+    def _rollback(self, task):
         if task.state == "COMMITED":
             state = task.txn["state"] if task.txn else "VISIBLE"
             return self._misjudged(f"Can not abort {state} transaction {task.shown['id']}")
@@ -196,4 +200,4 @@ class Multi:
             return already(task.shown, "aborted")
         if self.fixed:
             self.cluster.leader.cancel(task, "User Abort")
-        return shape_b("OK", "", Label=label)
+        return shape_b("OK", "", Label=task.label)

@@ -61,7 +61,8 @@ Test(config_mistakes, an_unknown_key_comes_with_what_is_allowed_and_a_guess)
     static const struct mistake_case cases[] = {
         {BASE "pipline: x\n",
          "x.yaml:6: pipline: there is no such option; allowed here: pipeline, source, event, sink, "
-         "detail, quarantine, rollups, rollup, flush, memory, delivery, threads, status, log\n"
+         "detail, quarantine, rollups, rollup, flush, memory, delivery, threads, stop, status, "
+         "log\n"
          "HINT: did you mean \"pipeline\"?\n"},
         {BASE "flush: {evry: 1s}\n",
          "x.yaml:6: flush.evry: there is no such option; allowed here: every, rows, bytes, depth\n"
@@ -74,11 +75,13 @@ Test(config_mistakes, an_unknown_key_comes_with_what_is_allowed_and_a_guess)
          "group, start, and librdkafka's own (x.y)\nHINT: did you mean \"group\"?\n"},
         {BASE "\"flush.every\": 1s\n",
          "x.yaml:6: flush.every: there is no such option; allowed here: pipeline, source, event, "
-         "sink, detail, quarantine, rollups, rollup, flush, memory, delivery, threads, status, log\n"
+         "sink, detail, quarantine, rollups, rollup, flush, memory, delivery, threads, stop, "
+         "status, log\n"
          "HINT: millrace --list-options shows them all\n"},
         {BASE "\"\\n\\e\": 1s\n",
          "x.yaml:6: \\x0A\\x1B: there is no such option; allowed here: pipeline, source, event, "
-         "sink, detail, quarantine, rollups, rollup, flush, memory, delivery, threads, status, log\n"
+         "sink, detail, quarantine, rollups, rollup, flush, memory, delivery, threads, stop, "
+         "status, log\n"
          "HINT: millrace --list-options shows them all\n"},
         {ROLLUP("window: {tumble: 1m}, measures: {n: count()}, bye: [x]"),
          "x.yaml:7: rollups[0].bye: there is no such option; allowed here: table, window, by, "
