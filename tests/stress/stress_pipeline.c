@@ -23,7 +23,7 @@
 #include "world.h"
 
 #define ROUNDS 16
-#define EXACT_SEED 101
+#define EXACT_SEED 104
 #define EXACT_ROUNDS 12
 #define LIMIT_MS 40000 /* no further round of the default run begins after this */
 #define EXACT_LIMIT_MS 30000
@@ -69,12 +69,12 @@ draw_exact(struct round *round, uint64_t seed, struct world_options *options)
     options->refused = round->theme == THEME_REFUSED ? 500 : 0;
     *chances = (struct world_chances){.rebalance = 60, .partial = 2, .sql_refused = 30, .slow = 60,
                                       .lost = 2, .begin = 80, .load = 200, .registry = 20,
-                                      .aborted = 40, .late = 3, .forgotten = 2, .offsets = 20,
+                                      .aborted = 40, .late = 3, .forgotten = 2, .offsets = 8,
                                       .evicted = 60, .moved = 60, .unread = 12};
     if (round->theme == THEME_OFFSETS) {
-        chances->offsets = 3;
-        chances->moved = 10;
-        chances->evicted = 16;
+        chances->offsets = 2;
+        chances->moved = 8;
+        chances->evicted = 12;
     } else if (round->theme == THEME_SINK) {
         chances->aborted = 6;
         chances->cancelled = 80;
@@ -114,7 +114,7 @@ draw_config(struct round *round)
     config->flush.rows = (int64_t)between(round, 100, 4000);
     config->flush.depth = (int64_t)between(round, 1, 3);
     if (round->exact)
-        config->flush.rows = (int64_t)between(round, 60, 500);
+        config->flush.rows = (int64_t)between(round, 60, round->theme == THEME_OFFSETS ? 150 : 500);
     for (uint32_t i = 0; i < 2; i++)
         round->world.layout->rollups[i].max_keys = between(round, 60, 1500);
 }
@@ -388,7 +388,7 @@ run_rounds(uint64_t seed, uint64_t rounds, bool exact, int64_t limit_ms, struct 
     int64_t start_ms = mr_clock_monotonic_ms();
     uint64_t done = 0;
     for (; done < rounds; done++) {
-        if (done >= THEMES && mr_clock_monotonic_ms() - start_ms > limit_ms)
+        if (done >= 2 * THEMES && mr_clock_monotonic_ms() - start_ms > limit_ms)
             break;
         run_round(seed + done, exact, coverage);
     }

@@ -144,7 +144,10 @@ draw_answer(struct mr_consumer *consumer, uint32_t count, uint32_t *ret_applied)
     if (!world_one_in(&consumer->dice, world->options.chances.offsets))
         return MR_ANSWER_OK;
     uint64_t lot = world_draw(&consumer->dice) % 5;
-    *ret_applied = lot == 0 ? 0 : lot <= 2 ? (uint32_t)(world_draw(&consumer->dice) % count) : count;
+    if (lot <= 2)
+        *ret_applied = lot == 0 || count == 1
+                           ? 0
+                           : 1 + (uint32_t)(world_draw(&consumer->dice) % (count - 1));
     world->tallies.offsets_lost += lot > 2;
     world->tallies.offsets_partial += *ret_applied > 0 && *ret_applied < count;
     return lot > 2 ? MR_ANSWER_LOST : MR_ANSWER_ERROR;
@@ -461,9 +464,8 @@ world_check_exact(struct world *world)
     world_check_rows(world, false);
 }
 
-/* The chain in force for a partition; none: nobody's. */
-static struct mr_chain
-chain_in_force(const struct world *world, uint32_t partition)
+struct mr_chain
+world_chain_in_force(const struct world *world, uint32_t partition)
 {
     struct mr_metadata metadata = {.start = 0};
     (void)mr_metadata_decode(mr_slice_of(world->metadata[partition]), world->layout->pipeline,
@@ -487,7 +489,7 @@ world_registry_closed(struct world *world)
     pthread_mutex_lock(&world->lock);
     for (uint32_t i = 0; i < world->chain_count; i++) {
         const struct world_chain_row *row = &world->chains[i];
-        struct mr_chain chain = chain_in_force(world, row->partition);
+        struct mr_chain chain = world_chain_in_force(world, row->partition);
         closed &= row->closed || !world->held[row->partition] || mr_chain_equal(&row->chain, &chain) ||
                   !has_committed(world, &chain) || mr_chain_equal(&chain, &world->close_failed);
     }

@@ -60,6 +60,10 @@ world_place(uint16_t topic, int32_t partition)
     return (uint32_t)partition * WORLD_TOPICS + topic;
 }
 
+/* The chain in force for a partition; none: nobody's. world->lock held. */
+struct mr_chain
+world_chain_in_force(const struct world *world, uint32_t partition);
+
 /* ---- world_txn.c: the sink's transactions ---- */
 
 /* A load of the registry. */
