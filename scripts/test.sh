@@ -53,7 +53,7 @@ build() {
 meson_part() {
     rm -f "$2/meson-logs/testlog.json"
     timeout "$part_seconds" meson test -C "$2" --no-rebuild --suite "$3" --print-errorlogs \
-        --num-processes 2
+        --num-processes 4
     status=$?
     # shellcheck disable=SC2046 # two numbers
     count "$1" $("$python" tests/totals.py meson "$2") "$status"
