@@ -93,7 +93,9 @@ act(struct action *action)
         return;
     dprintf(STDERR_FILENO, "race point %s, pass %lu: %s\n", action->place, (unsigned long)pass,
             action->signal == SIGKILL ? "kill" : "stop");
-    kill(getpid(), action->signal);
+    /* To this thread, which is thus held before it goes on; a signal to the process may be taken by
+     * another one a moment later. */
+    raise(action->signal);
 }
 
 void
