@@ -92,6 +92,16 @@ mri_exact_drop_replay(struct mr_app *app);
 void
 mri_exact_leave(struct mr_app *app);
 
+/* ---- exact_units.c ---- Thread: feed. */
+
+/* Units that the machine says are in leave the list. */
+void
+mri_exact_take_landed(struct mr_app *app);
+
+/* The next harvested units go to the chain, oldest first. */
+void
+mri_exact_feed(struct mr_app *app);
+
 /* Units given up by nobody's call any more are freed. */
 void
 mri_exact_sweep(struct mr_app *app);
@@ -118,6 +128,21 @@ mri_calls_give_up(struct mr_app *app, bool all);
 enum mr_answer
 mri_call_settle(struct mr_app *app, struct mr_loader *loader, const struct mr_step *step,
                 const _Atomic bool *give_up);
+
+/* The server's reason, as ERROR. */
+void
+mri_call_log_refusal(enum mr_step_kind step, const char *label, const struct mr_load_reply *reply);
+
+/* ---- registry.c ---- Thread: a control thread. */
+
+enum mr_answer
+mri_registry_announce(struct mri_loader *loader, const struct mri_call *call);
+
+enum mr_answer
+mri_registry_find(struct mr_app *app, const struct mri_call *call);
+
+enum mr_answer
+mri_registry_close(struct mri_loader *loader, const struct mri_call *call);
 
 /* ---- offsets.c ---- Thread: feed. COMMIT_CHAIN, READ_CHAIN, DECIDE, READ_UNIT. */
 
