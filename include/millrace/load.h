@@ -92,8 +92,10 @@ enum mr_label_state {
     MR_LABEL_UNANSWERED /* nobody answered */
 };
 
+/* give_up (may be NULL) ends it as mr_load_stop does, within 100 ms, as UNANSWERED. */
 enum mr_label_state
-mr_load_label_state(struct mr_loader *loader, const char *label, struct mr_error *reterr_error);
+mr_load_label_state(struct mr_loader *loader, const char *label, const _Atomic bool *give_up,
+                    struct mr_error *reterr_error);
 
 /* Attempts until the job is settled: back-off with jitter (100 ms … 30 s), other FEs, UNKNOWN
  * settled by the label. Returns DONE, REJECTED or FATAL; RETRY only after mr_load_stop. Logs each

@@ -196,10 +196,10 @@ commit(struct mr_loader *loader, const char *label, const _Atomic bool *give_up,
 
 /* An open transaction may show as UNKNOWN or PREPARE: neither is committed. */
 static enum mr_answer
-state(struct mr_loader *loader, const char *label)
+state(struct mr_loader *loader, const char *label, const _Atomic bool *give_up)
 {
     struct mr_error error;
-    switch (mr_load_label_state(loader, label, &error)) {
+    switch (mr_load_label_state(loader, label, give_up, &error)) {
     case MR_LABEL_VISIBLE:
         return MR_ANSWER_OK;
     case MR_LABEL_COMMITTED:
@@ -227,7 +227,7 @@ mri_call_settle(struct mr_app *app, struct mr_loader *loader, const struct mr_st
         return commit(loader, label.text, give_up, &refused);
     if (step->kind == MR_STEP_ROLLBACK)
         return rollback(loader, label.text, give_up);
-    return state(loader, label.text);
+    return state(loader, label.text, give_up);
 }
 
 /* ---- one job ---- */

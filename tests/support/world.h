@@ -231,6 +231,7 @@ struct world {
 
     _Atomic bool dead;          /* [atomic: relaxed] the process was killed: nothing it does arrives */
     _Atomic bool down;          /* [atomic: relaxed] the sink does not answer */
+    _Atomic bool mute;          /* [atomic: relaxed] questions for labels get no answer, for long */
     _Atomic bool lost_now;      /* [atomic: relaxed] the place is lost, at once */
     _Atomic int order;          /* [atomic: relaxed] enum world_order, for the consumer */
     _Atomic bool let_go;        /* [atomic: relaxed] see hold_records */

@@ -10,6 +10,7 @@
 #include "millrace/model/tables.h"
 
 #define LATE_MS 60
+#define MUTE_MS 5000
 
 /* What becomes of a request. */
 enum fate { FATE_ANSWERED, FATE_SILENT, FATE_NOTHING };
@@ -458,8 +459,19 @@ mr_txn_rollback(struct mr_loader *loader, const char *label, const _Atomic bool 
     return start_call(loader, MR_STEP_ROLLBACK, label, NULL, give_up, ret_reply);
 }
 
+/* A request that nobody answers lasts until its time-out. */
+static void
+stay_mute(const struct mr_loader *loader, const _Atomic bool *give_up)
+{
+    int64_t start_ms = mr_clock_monotonic_ms();
+    while (is_set(&loader->world->mute) && !world_given_up(loader, give_up) &&
+           mr_clock_monotonic_ms() - start_ms < MUTE_MS)
+        mr_clock_sleep_ms(1);
+}
+
 enum mr_label_state
-mr_load_label_state(struct mr_loader *loader, const char *label, struct mr_error *reterr_error)
+mr_load_label_state(struct mr_loader *loader, const char *label, const _Atomic bool *give_up,
+                    struct mr_error *reterr_error)
 {
     static const enum mr_label_state states[] = {
         [WORLD_OPEN] = MR_LABEL_PREPARE,    [WORLD_COMMITTED] = MR_LABEL_COMMITTED,
@@ -468,7 +480,8 @@ mr_load_label_state(struct mr_loader *loader, const char *label, struct mr_error
     struct world *world = loader->world;
     enum mr_label_state state = MR_LABEL_UNKNOWN;
     (void)reterr_error;
-    if (is_set(&world->dead) || is_set(&world->down))
+    stay_mute(loader, give_up);
+    if (is_set(&world->dead) || is_set(&world->down) || is_set(&world->mute))
         return MR_LABEL_UNANSWERED;
     pthread_mutex_lock(&world->lock);
     world_publish(world);

@@ -33,10 +33,10 @@ ask_all(struct mr_loader *loader, const char *label, struct mr_load_reply *reply
     for (uint32_t i = 0; i < hub->fe_count && !mri_load_stopped(loader); i++) {
         uint32_t fe = (first + i) % hub->fe_count;
         enum mr_label_state state = ask_fe(loader, &hub->fes[fe], label, reply);
-        if (state == MR_LABEL_UNANSWERED)
-            mri_load_hub_fe_failed(hub, fe);
-        else
+        if (state != MR_LABEL_UNANSWERED)
             best = state;
+        else if (!mri_load_stopped(loader)) /* a question that we ended says nothing about the FE */
+            mri_load_hub_fe_failed(hub, fe);
         if (state != MR_LABEL_UNANSWERED && state != MR_LABEL_UNKNOWN)
             break;
     }
@@ -44,7 +44,7 @@ ask_all(struct mr_loader *loader, const char *label, struct mr_load_reply *reply
 }
 
 enum mr_label_state
-mr_load_label_state(struct mr_loader *loader, const char *label, struct mr_error *reterr_error)
+mri_load_label_ask(struct mr_loader *loader, const char *label, struct mr_error *reterr_error)
 {
     struct mr_load_reply reply;
     MR_REQUIRE(mri_load_label_valid(label));
@@ -55,5 +55,17 @@ mr_load_label_state(struct mr_loader *loader, const char *label, struct mr_error
         if (reply.hint[0])
             mr_error_hint(reterr_error, "%s", reply.hint);
     }
+    return state;
+}
+
+enum mr_label_state
+mr_load_label_state(struct mr_loader *loader,
+                    const char *label,
+                    const _Atomic bool *give_up,
+                    struct mr_error *reterr_error)
+{
+    loader->give_up = give_up;
+    enum mr_label_state state = mri_load_label_ask(loader, label, reterr_error);
+    loader->give_up = NULL;
     return state;
 }

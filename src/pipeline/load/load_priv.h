@@ -279,6 +279,13 @@ bool mri_load_path(const struct mr_load_hub *hub, const char *table, char *out, 
 /* URL of a path on a node. False when it does not fit. */
 bool mri_load_url(const struct mri_node *node, const char *path, char *out, size_t size);
 
+/* --- label.c: the fate of a label ------------------------------------------------------------ */
+
+/* mr_load_label_state inside a call that has its give_up set already. */
+enum mr_label_state mri_load_label_ask(struct mr_loader *loader,
+                                       const char *label,
+                                       struct mr_error *reterr_error);
+
 /* --- load.c: bodies -------------------------------------------------------------------------- */
 
 bool mri_load_label_valid(const char *label);

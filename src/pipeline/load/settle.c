@@ -38,7 +38,7 @@ absent(struct settle *s)
 {
     struct mr_error error;
     if (s->witness[0]) {
-        enum mr_label_state state = mr_load_label_state(s->loader, s->witness, &error);
+        enum mr_label_state state = mri_load_label_ask(s->loader, s->witness, &error);
         if (state == MR_LABEL_COMMITTED || state == MR_LABEL_VISIBLE)
             return true;
     }
@@ -85,7 +85,7 @@ ask_fate(struct settle *s)
     struct mr_error error;
     while (!mri_load_stopped(s->loader)) {
         mri_trouble_note(&s->trouble, MR_OUTCOME_UNKNOWN);
-        enum mr_label_state state = mr_load_label_state(s->loader, s->job->label, &error);
+        enum mr_label_state state = mri_load_label_ask(s->loader, s->job->label, &error);
         switch (state) {
         case MR_LABEL_COMMITTED:
         case MR_LABEL_VISIBLE:

@@ -148,7 +148,7 @@ static enum mr_label_state
 ask_label(struct run *run)
 {
     struct mr_error error;
-    enum mr_label_state state = mr_load_label_state(run->loader, run->label, &error);
+    enum mr_label_state state = mri_load_label_ask(run->loader, run->label, &error);
     if (state == MR_LABEL_COMMITTED || state == MR_LABEL_VISIBLE) {
         run->reply->answer = state == MR_LABEL_VISIBLE ? MR_TXN_VISIBLE : MR_TXN_COMMITTED;
         run->reply->load.visible = state == MR_LABEL_VISIBLE;

@@ -371,6 +371,39 @@ Test(app_exact, an_answer_to_a_former_session_moves_nothing)
     close_hand(&c);
 }
 
+struct question {
+    struct app_case *c;
+    _Atomic bool give_up;
+    enum mr_answer answer;
+};
+
+static void
+ask_visible(void *argument)
+{
+    struct question *q = argument;
+    struct mr_app *app = q->c->app;
+    const struct mr_step step = {.kind = MR_STEP_VISIBLE, .chain = app->exact->chain, .number = 1};
+    q->answer = mri_call_settle(app, app->exact->loader, &step, &q->give_up);
+}
+
+Test(app_exact, a_question_for_a_label_ends_when_its_call_is_given_up)
+{
+    static struct app_case c;
+    struct question q = {.c = &c, .answer = MR_ANSWER_OK};
+    struct mr_thread thread = {0};
+    open_hand(&c, &(struct world_options){.records = 0});
+    atomic_store(&c.world.mute, true);
+    int64_t start_ms = mr_clock_monotonic_ms();
+    T_INT_EQ(mr_thread_start(&thread, "load", ask_visible, &q), MR_OK);
+    mr_clock_sleep_ms(50);
+    atomic_store(&q.give_up, true);
+    mr_thread_join(&thread);
+    T_INT_EQ(q.answer, MR_ANSWER_LOST);
+    T_TRUE(mr_clock_monotonic_ms() - start_ms < 1000);
+    mri_exact_leave(c.app);
+    close_hand(&c);
+}
+
 static bool
 refuse_commits(struct world *world, const struct world_event *event, const _Atomic bool *give_up,
                enum mr_outcome *ret_outcome)

@@ -93,6 +93,46 @@ Test(load_stop, waiting_for_the_state_of_a_label_ends)
     fixture_stop(&f);
 }
 
+struct asker {
+    struct fixture *f;
+    _Atomic bool give_up;
+    enum mr_label_state state;
+    int64_t ended_ms;
+};
+
+static void
+ask(void *argument)
+{
+    struct asker *a = argument;
+    struct mr_error error;
+    a->state = mr_load_label_state(a->f->loader, "orders-k7-12", &a->give_up, &error);
+    a->ended_ms = mr_clock_monotonic_ms();
+}
+
+Test(load_stop, a_question_for_a_label_that_nobody_answers_ends_when_it_is_given_up)
+{
+    struct fixture f;
+    struct mr_thread thread = {0};
+    struct asker a = {.f = &f, .state = MR_LABEL_VISIBLE};
+    fixture_start(&f);
+    f.hub->limits.control_ms = 10000;
+    http_script_add(f.fe, (struct http_step){.act = HTTP_STALL});
+    T_INT_EQ(mr_thread_start(&thread, "loader", ask, &a), MR_OK);
+    mr_clock_sleep_ms(150);
+    int64_t begin_ms = mr_clock_monotonic_ms();
+    atomic_store_explicit(&a.give_up, true, memory_order_relaxed);
+    mr_thread_join(&thread);
+    int64_t took = a.ended_ms - begin_ms;
+    T_TRUE_MSG(took >= 0 && took <= 200, "took %lld ms", (long long)took);
+    T_INT_EQ(a.state, MR_LABEL_UNANSWERED);
+    T_INT_EQ(http_script_requests(f.fe), 1);
+    /* The flag is of that call alone. */
+    struct mr_error error;
+    fixture_answer(f.fe, "state_prepare");
+    T_INT_EQ(mr_load_label_state(f.loader, "orders-k7-12", NULL, &error), MR_LABEL_PREPARE);
+    fixture_stop(&f);
+}
+
 Test(load_stop, a_stopped_loader_begins_nothing)
 {
     struct fixture f;
