@@ -81,6 +81,7 @@ static MR_PRINTF(2, 3) enum mr_rc print_label(struct mr_label *ret_label, const 
     va_start(args, format);
     int len = vsnprintf(label.text, sizeof label.text, format, args);
     va_end(args);
+    /* GCOV: strings and numbers can always be printed */
     if (len < 0 || (size_t)len >= sizeof label.text || !is_label(label.text)) {
         return MR_CONFIG;
     }

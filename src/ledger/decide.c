@@ -119,7 +119,7 @@ decide_behind(const struct mr_found *found, int64_t end, struct mr_verdict *verd
         stop_for(verdict, MR_STOP_RESTORED);
         return;
     }
-    switch (found->settled) {
+    switch (found->settled) { /* GCOV: no other end */
     case MR_SETTLED_NOT_COMMITTED:
         replay(verdict, MR_VERDICT_REPLAY, end, found->committed);
         verdict->alarms |= end > found->start ? MR_ALARM_REPLAY_AHEAD : 0;
@@ -175,7 +175,7 @@ mr_decide(const struct mr_found *found, struct mr_verdict *ret_verdict)
         decide_without_offset(found, ret_verdict);
         return;
     }
-    switch (found->kind) {
+    switch (found->kind) { /* GCOV: no other kind */
     case MR_METADATA_OURS:
         decide_ours(found, ret_verdict);
         rewind_if_told(found, ret_verdict);

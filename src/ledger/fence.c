@@ -14,7 +14,7 @@ mri_list_add(struct mri_list *list, const void *item, size_t size)
         uint32_t capacity = list->capacity ? list->capacity * 2 : 16;
         void *items = realloc(list->items, capacity * size);
         if (!items) {
-            return false; /* GCOV: out of memory */
+            return false;
         }
         list->items = items;
         list->capacity = capacity;
@@ -29,7 +29,7 @@ mri_list_set(struct mri_list *list, const void *items, uint32_t count, size_t si
 {
     void *copy = malloc(count * size + 1); /* + 1: never of size 0 */
     if (!copy) {
-        return false; /* GCOV: out of memory */
+        return false;
     }
     if (count > 0) {
         memcpy(copy, items, count * size);
@@ -125,7 +125,7 @@ mri_recovery_await_before_last(struct mr_recovery *recovery)
     uint64_t shown = greatest_shown(recovery, &recovery->last.chain), n = recovery->last.n;
     for (uint64_t i = 1; i <= MR_FENCE_DISTANCE && n - i > shown; i++) {
         if (!mri_recovery_await(recovery, &recovery->last.chain, n - i, false)) {
-            return false; /* GCOV: out of memory */
+            return false;
         }
     }
     return true;
@@ -185,7 +185,7 @@ mri_recovery_plan_fences(struct mr_recovery *recovery)
         }
         struct mri_fence fence = fence_of(recovery, &rows[i].chain);
         if (!mri_list_add(&recovery->fences, &fence, sizeof fence)) {
-            return false; /* GCOV: out of memory */
+            return false;
         }
     }
     return true;
@@ -210,10 +210,10 @@ mri_recovery_fence_answer(struct mr_recovery *recovery, enum mr_answer answer)
 {
     struct mri_fence *fences = recovery->fences.items;
     struct mri_fence *fence = &fences[recovery->fence_at];
-    switch (answer) {
+    switch (answer) { /* GCOV: no other answer */
     case MR_ANSWER_ALREADY: /* decided by whomever: its rows count, once they can be read */
         if (!mri_recovery_await(recovery, &fence->chain, fence->next, true)) {
-            return false; /* GCOV: out of memory */
+            return false;
         }
         fence->unknown = 0;
         break;

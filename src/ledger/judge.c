@@ -24,7 +24,7 @@ take_part_rows(struct mr_recovery *recovery, struct mri_part *part)
         part->least = part->least < 0 || rows[i].start < part->least ? rows[i].start : part->least;
         part->seq = rows[i].seq > part->seq ? rows[i].seq : part->seq;
         if (!rows[i].closed && !mri_list_add(&recovery->open, &rows[i], sizeof rows[i])) {
-            return false; /* GCOV: out of memory */
+            return false;
         }
     }
     return true;
@@ -42,7 +42,7 @@ mri_recovery_take_rows(struct mr_recovery *recovery)
         part->least = -1;
         part->seq = 0;
         if (!take_part_rows(recovery, part)) {
-            recovery->open.count = open; /* GCOV: out of memory */
+            recovery->open.count = open;
             return false;
         }
         part->found.chains_known = are_chains_known(recovery, part);

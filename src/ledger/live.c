@@ -48,7 +48,7 @@ mr_live_new(const struct mr_chain *chain,
     MR_REQUIRE(!mr_chain_is_none(chain));
     struct mr_live *live = calloc(1, sizeof *live);
     if (!live) {
-        return MR_MEMORY; /* GCOV: out of memory */
+        return MR_MEMORY;
     }
     live->chain = *chain;
     live->taken = *taken;
@@ -236,7 +236,7 @@ static void
 answer_chain(struct mr_live *live, enum mr_answer answer, const struct mr_standing *now)
 {
     live->sent = false;
-    switch (live->phase) {
+    switch (live->phase) { /* GCOV: no other phase */
     case MRI_CHAIN_ANNOUNCE:
         live->phase = MRI_CHAIN_FIND; /* whatever the load said, what is seen counts */
         break;
@@ -259,7 +259,7 @@ answer_chain(struct mr_live *live, enum mr_answer answer, const struct mr_standi
         live->phase = MRI_CHAIN_OPEN; /* not closed: again after the next unit */
         break;
     case MRI_CHAIN_OPEN:
-        MR_INSIST(!"a step of the chain is under way"); /* GCOV: an open chain has none */
+        MR_INSIST(!"a step of the chain is under way");
         break;
     }
 }

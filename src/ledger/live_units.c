@@ -42,6 +42,7 @@ is_turn(const struct mr_live *live, unsigned index)
     for (unsigned i = 0; i < MR_LIVE_UNITS; i++) {
         const struct mri_unit *unit = &live->units[i];
         bool begun = unit->number > 0;
+        /* GCOV: units are asked in their order, so an earlier one is begun by now */
         if ((i < index && (!begun || unit->phase == MRI_UNIT_UNDO)) || (i > index && begun)) {
             return false;
         }
@@ -107,8 +108,8 @@ step_of(struct mr_live *live, unsigned index, const struct mr_standing *now)
     case MRI_UNIT_UNDO:
         return MR_STEP_ROLLBACK;
     }
-    MR_INSIST(!"a phase of a unit"); /* GCOV: every enumerator is above */
-    return MR_STEP_NONE;             /* GCOV: as above */
+    MR_INSIST(!"a phase of a unit");
+    return MR_STEP_NONE; /* not reached */
 }
 
 void
@@ -207,7 +208,7 @@ mri_live_unit_answer(struct mr_live *live,
                      enum mr_answer answer,
                      const struct mr_standing *now)
 {
-    switch (unit->phase) {
+    switch (unit->phase) { /* GCOV: no other phase */
     case MRI_UNIT_BEGIN:
     case MRI_UNIT_LOAD:
         answer_load(live, unit, answer);
@@ -224,7 +225,7 @@ mri_live_unit_answer(struct mr_live *live,
         break;
     case MRI_UNIT_EMPTY:
     case MRI_UNIT_READY:
-        MR_INSIST(!"a step of the unit is under way"); /* GCOV: such units have no step */
+        MR_INSIST(!"a step of the unit is under way");
         break;
     }
 }

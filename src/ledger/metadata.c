@@ -72,6 +72,7 @@ mr_metadata_encode(const struct mr_metadata *metadata, char ret_text[MR_METADATA
                        metadata->in_force.text,
                        time,
                        metadata->config);
+    /* GCOV: the longest fields together are shorter */
     MR_INSIST(len > 0 && len + CHECK_CHARS <= MR_METADATA_CHARS);
     snprintf(ret_text + len,
              (size_t)(MR_METADATA_CHARS + 1 - len),

@@ -18,7 +18,7 @@ mr_recovery_new(const struct mr_place *places,
     struct mri_part *parts = calloc(count + 1, sizeof *parts); /* + 1: never of size 0 */
     struct mr_verdict *verdicts = calloc(count + 1, sizeof *verdicts);
     if (!recovery || !parts || !verdicts) {
-        free(recovery); /* GCOV: out of memory */
+        free(recovery);
         free(parts);
         free(verdicts);
         return MR_MEMORY;
@@ -126,8 +126,8 @@ mri_recovery_begin_fence(struct mr_recovery *recovery)
 {
     if (!mri_recovery_plan_fences(recovery) ||
         (!recovery->committed && !mri_recovery_await_before_last(recovery))) {
-        recovery->awaited.count = 0; /* GCOV: out of memory */
-        return false;                /* GCOV: out of memory */
+        recovery->awaited.count = 0;
+        return false;
     }
     recovery->phase = MRI_RECOVERY_FENCE;
     return true;
@@ -166,7 +166,7 @@ answer_settle(struct mr_recovery *recovery, enum mr_answer answer)
         answer == MR_ANSWER_ALREADY || (answer == MR_ANSWER_OK && !recovery->overtaken);
     if (committed) {
         if (!mri_recovery_await(recovery, &recovery->last.chain, recovery->last.n, true)) {
-            return false; /* GCOV: out of memory */
+            return false;
         }
         settle(recovery, MR_SETTLED_COMMITTED);
     } else if (answer == MR_ANSWER_OK || answer == MR_ANSWER_ABORTED ||
@@ -201,7 +201,7 @@ answer_state(struct mr_recovery *recovery, enum mr_answer answer)
     }
     if (answer == MR_ANSWER_ALREADY &&
         !mri_recovery_await(recovery, &recovery->last.chain, recovery->last.n, true)) {
-        return false; /* GCOV: out of memory */
+        return false;
     }
     recovery->committed = answer == MR_ANSWER_OK || answer == MR_ANSWER_ALREADY;
     return mri_recovery_begin_fence(recovery);
@@ -260,7 +260,7 @@ enum mr_rc
 mr_recovery_answer(struct mr_recovery *recovery, enum mr_answer answer)
 {
     bool taken = true;
-    switch (recovery->phase) {
+    switch (recovery->phase) { /* GCOV: no other phase */
     case MRI_RECOVERY_STATE:
         taken = answer_state(recovery, answer);
         break;
@@ -286,7 +286,7 @@ mr_recovery_answer(struct mr_recovery *recovery, enum mr_answer answer)
     case MRI_RECOVERY_LEDGER_AGAIN:
     case MRI_RECOVERY_LEDGER_LAST:
     case MRI_RECOVERY_ENDED:
-        MR_INSIST(!"a plain answer is due"); /* GCOV: the caller broke the order */
+        MR_INSIST(!"a plain answer is due");
     }
     return taken ? MR_OK : MR_MEMORY;
 }

@@ -130,7 +130,7 @@ mr_recovery_registry(struct mr_recovery *recovery,
     }
     if (!mri_list_set(&recovery->rows, rows, count, sizeof *rows) ||
         !mri_recovery_take_rows(recovery)) {
-        return MR_MEMORY; /* GCOV: out of memory */
+        return MR_MEMORY;
     }
     if (mri_recovery_has_group(recovery)) {
         recovery->phase = MRI_RECOVERY_LEDGER;
@@ -151,7 +151,7 @@ mr_recovery_ledger(struct mr_recovery *recovery,
         return MR_OK;
     }
     if (!mri_list_set(&recovery->ledger, rows, count, sizeof *rows)) {
-        return MR_MEMORY; /* GCOV: out of memory */
+        return MR_MEMORY;
     }
     if (recovery->phase == MRI_RECOVERY_LEDGER_AGAIN) {
         mri_recovery_begin_settling(recovery);

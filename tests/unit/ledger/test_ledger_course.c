@@ -308,3 +308,18 @@ Test(ledger_course, every_step_has_a_name)
         T_TRUE(strlen(mr_step_name((enum mr_step_kind)kind)) > 0);
     }
 }
+
+Test(ledger_course, metadata_that_the_broker_does_not_take_stops_a_chain_before_it_is_in_force)
+{
+    struct mr_standing narrow = member;
+    struct mr_step step;
+    struct mr_live *live = make_live(false);
+    narrow.metadata_fits = false;
+    pass(live, MR_STEP_ANNOUNCE, 1, MR_ANSWER_OK);
+    pass(live, MR_STEP_FIND_ANNOUNCE, 1, MR_ANSWER_OK);
+    mr_live_next(live, &narrow, &step);
+    T_INT_EQ(step.kind, MR_STEP_END);
+    T_INT_EQ(step.end, MR_END_STOPPED);
+    T_INT_EQ(mr_live_stop(live), MR_STOP_METADATA_SIZE);
+    mr_live_free(&live);
+}

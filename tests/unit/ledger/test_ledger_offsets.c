@@ -242,6 +242,45 @@ Test(ledger_offsets, counts_that_cannot_be_of_the_offsets_taken_are_refused_whol
     check_refused(span);
 }
 
+/* Each one changed against a good span of ten details. */
+static const struct mr_totals impossible[] = {
+    {.consumed = 10, .detail = -1, .quarantined = 11},
+    {.consumed = 10, .detail = 11, .quarantined = -1},
+    {.consumed = 10, .detail = 11, .filtered = -1},
+    {.consumed = 10, .detail = 11, .tombstones = -1},
+    {.consumed = 10, .detail = 10, .rollups = {-1}},
+    {.consumed = 10, .detail = 10, .late = -1},
+    {.consumed = 10, .detail = 10, .late = 11},
+};
+
+Test(ledger_offsets, counts_below_nothing_and_more_late_records_than_records_are_refused)
+{
+    for (size_t i = 0; i < MR_ARRAY_LEN(impossible); i++) {
+        struct mr_span span = span_of(0, 0, 0, 10);
+        span.totals = impossible[i];
+        check_refused(span);
+    }
+    check_refused(span_of(0, 0, -1, 9)); /* begins before the take */
+}
+
+Test(ledger_offsets, a_failed_unit_is_not_counted_and_one_that_was_never_opened_may_not_finish)
+{
+    struct mr_ledger *ledger = make_ledger();
+    struct mr_span span = span_of(0, 0, 0, 10);
+    uint32_t count = 9;
+    assign(ledger, 0, 0, 0);
+    uint64_t unit = mr_ledger_open(ledger);
+    take(ledger, 0, 0, 0, 10);
+    mr_ledger_seal(ledger, unit);
+    mr_ledger_failed(ledger, unit);
+    T_INT_EQ(mr_ledger_count(ledger, unit, &span, 1), MR_OK);
+    T_TRUE(mr_ledger_rows(ledger, unit, &count) == NULL);
+    T_INT_EQ(count, 0);
+    T_TRUE(!mr_ledger_may_finish(ledger, unit));
+    T_TRUE(!mr_ledger_may_finish(ledger, unit + 1));
+    mr_ledger_free(&ledger);
+}
+
 Test(ledger_offsets, the_limit_of_partitions_is_an_error_not_an_overflow)
 {
     struct mr_ledger *ledger = make_ledger();
