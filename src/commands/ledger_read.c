@@ -214,14 +214,26 @@ ask_kafka(struct mri_ledger *ledger)
 
 /* ---- What the next run would find ---- */
 
+/* A row of the partition itself: rows of others say nothing about what was announced here. */
 static bool
-is_known(const struct mri_ledger *ledger, const struct mr_chain *chain)
+is_known(const struct mri_ledger *ledger, struct mr_place place, const struct mr_chain *chain)
 {
-    bool known = mr_chain_is_none(chain);
-    for (uint32_t i = 0; i < ledger->row_count && !known; i++) {
-        known = mr_chain_equal(&ledger->rows[i].chain, chain);
+    for (uint32_t i = 0; i < ledger->row_count; i++) {
+        const struct mr_registry_row *row = &ledger->rows[i];
+        if (row->place.topic == place.topic && row->place.partition == place.partition &&
+            mr_chain_equal(&row->chain, chain)) {
+            return true;
+        }
     }
-    return known;
+    return false;
+}
+
+static bool
+are_chains_known(const struct mri_ledger *ledger, const struct mri_ledger_part *part)
+{
+    const struct mr_metadata *metadata = &part->metadata;
+    return is_known(ledger, part->place, &metadata->in_force) &&
+           (metadata->last.n == 0 || is_known(ledger, part->place, &metadata->last.chain));
 }
 
 static void
@@ -234,8 +246,7 @@ foresee(const struct mri_ledger *ledger, struct mri_ledger_part *part)
         .start = ours ? part->metadata.start : -1,
         .end = part->end,
         .least = part->least,
-        .chains_known = ours && is_known(ledger, &part->metadata.last.chain) &&
-                        is_known(ledger, &part->metadata.in_force),
+        .chains_known = ours && are_chains_known(ledger, part),
         .settled = ours && part->metadata.last.n > 0 ? MR_SETTLED_NOT_COMMITTED : MR_SETTLED_NONE,
         .config_same = true,
     };

@@ -54,6 +54,15 @@ class Stage(NamedTuple):
         return self.starrocks.sql("SELECT `partition`, chain, seq, `start` FROM "
                                   f"{self.name}.millrace_chains ORDER BY `partition`, seq")
 
+    def lose_chain(self, partition: int, chain: str) -> None:
+        """The registry forgets the chain, of this partition."""
+        columns = ",".join(f"`{c}`" for c in CHAINS)
+        answer = stream_load(
+            self.starrocks, self.name, "millrace_chains", f"undo-{chain}",
+            f"{self.program.config['pipeline']},{self.name},{partition},{chain},3,2,{NOON}\n",
+            f"{columns},__op='delete'")
+        assert answer["Status"] == "Success", answer
+
 
 def put(server: Rockpool, database: str, table: str, columns: list[str], rows: list[list]) -> None:
     text = "".join(",".join(str(v) for v in row) + "\n" for row in rows)
@@ -177,17 +186,26 @@ def test_a_group_with_members_is_left_alone(stage: Stage) -> None:
 def test_an_acceptance_that_was_interrupted_stops_a_run_and_is_taken_up_again(stage: Stage) -> None:
     stage.commit(0, 2)
     assert stage.ledger("accept-reset").returncode == 0
-    made = stage.chains()[2][1]
-    columns = ",".join(f"`{c}`" for c in CHAINS)
-    answer = stream_load(
-        stage.starrocks, stage.name, "millrace_chains", f"undo-{made}",
-        f"{stage.program.config['pipeline']},{stage.name},0,{made},3,2,{NOON}\n",
-        f"{columns},__op='delete'")
-    assert answer["Status"] == "Success", answer
+    stage.lose_chain(0, stage.chains()[2][1])
     shown = stage.ledger("show").stdout
     assert "STOPS: the registry does not know the chain" in line(shown, f"{NEW}-3")
     assert stage.ledger("accept-reset").returncode == 0
     assert "starts at 2" in line(stage.ledger("show").stdout, f"{NEW}-3")
+
+
+def test_a_chain_that_the_registry_knows_of_another_partition_only_stops_a_run(stage: Stage) -> None:
+    """As recovery sees it: what was announced elsewhere was not announced here."""
+    stage.commit(0, 2)
+    stage.commit(1, 1)
+    assert stage.ledger("accept-reset").returncode == 0
+    both = stage.chains()
+    made = both[-1][1]
+    assert [row[0] for row in both if row[1] == made] == [0, 1]
+    stage.lose_chain(1, made)
+    shown = stage.ledger("show", "--topic", stage.name).stdout
+    assert "starts at 2" in line(shown, f"{NEW}-3")
+    assert line(shown, "1 of 2 partitions would stop the next run")
+    assert "STOPS: the registry does not know the chain" in shown
 
 
 def test_forgetting_asks_first_and_then_leaves_nothing_in_the_sink(stage: Stage) -> None:
