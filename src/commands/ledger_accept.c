@@ -5,8 +5,8 @@
  * own, as if a run had announced itself there.
  * 1. Kafka: the offset, with our metadata that names the new chain. A broker takes it from us only
  * while the group has no members. From here on a run stops, for the registry does not know the
- * chain.
- * 2. Sink: the ledger row ends there (not with --rewind: it does already). 3. The registry row.
+ * chain. 2. The fence: no unit comes in later and replaces the row.
+ * 3. Sink: the ledger row ends there (not with --rewind: it does already). 4. The registry row.
  * After a crash in between the partition still stops, and the command goes on where it was: what it
  * finds then is an offset of ours without a unit. */
 #include <inttypes.h>
@@ -49,39 +49,47 @@ may_rewind(const struct mri_ledger_part *part)
     return part->asked && mri_ledger_sink_end(part) >= 0 && (stops || is_lost(part));
 }
 
-/* The place for one part in the lists of the acceptance. */
 static void
-add_part(struct acceptance *all, struct mri_ledger *ledger, struct mri_ledger_part *part)
+add_offset(struct acceptance *all, const struct mri_ledger *ledger, const struct mri_ledger_part *part)
 {
-    bool rewind = ledger->arguments->rewind;
-    int64_t start = rewind ? mri_ledger_sink_end(part) : part->offset.offset;
-    uint32_t i = all->count++;
+    int64_t start = ledger->arguments->rewind ? mri_ledger_sink_end(part) : part->offset.offset;
+    struct mr_offset *offset = &all->offsets[all->count++];
     struct mr_metadata metadata = {
         .start = start, .in_force = all->chain, .event_time_us = INT64_MIN};
-    all->offsets[i] = (struct mr_offset){
+    *offset = (struct mr_offset){
         .topic = part->place.topic, .partition = part->place.partition, .offset = start};
     snprintf(metadata.pipeline, sizeof metadata.pipeline, "%s", ledger->layout->pipeline);
-    mr_metadata_encode(&metadata, all->offsets[i].metadata);
-    all->offsets[i].metadata_len = (uint32_t)strlen(all->offsets[i].metadata);
-    all->rows[i] = (struct mr_registry_row){.place = part->place,
+    mr_metadata_encode(&metadata, offset->metadata);
+    offset->metadata_len = (uint32_t)strlen(offset->metadata);
+}
+
+/* Rewound: a unit that came in until the fence moved the sink's end, and that is where a run goes on. */
+static void
+fill_rows(struct acceptance *all, struct mri_ledger *ledger, uint32_t i)
+{
+    struct mr_place place = {all->offsets[i].topic, all->offsets[i].partition};
+    const struct mri_ledger_part *part = mri_ledger_part_at(ledger, place);
+    int64_t start =
+        ledger->arguments->rewind ? mri_ledger_sink_end(part) : all->offsets[i].offset;
+    all->rows[i] = (struct mr_registry_row){.place = place,
                                             .chain = all->chain,
                                             .seq = part->seq + 1,
                                             .start = start,
                                             .announced_us = mr_clock_wall_us()};
     all->ends[i] = (struct mri_ledger_end){
-        .span = {.topic = part->place.topic, .partition = part->place.partition},
+        .span = {.topic = place.topic, .partition = place.partition},
         .unit = part->in_ledger ? part->unit : (struct mr_unit_name){all->chain, 1}};
     printf("%s/%" PRId32 ": goes on at %" PRId64 "; the group was at %" PRId64
            ", the sink ends at %" PRId64 "\n",
-           mri_ledger_topic(ledger, part->place),
-           part->place.partition,
+           mri_ledger_topic(ledger, place),
+           place.partition,
            start,
            part->offset.offset,
            mri_ledger_sink_end(part));
 }
 
 static enum mr_rc
-fill(struct acceptance *all, struct mri_ledger *ledger)
+choose(struct acceptance *all, struct mri_ledger *ledger)
 {
     uint32_t room = ledger->part_count + 1;
     all->offsets = calloc(room, sizeof *all->offsets);
@@ -93,8 +101,9 @@ fill(struct acceptance *all, struct mri_ledger *ledger)
     mri_ledger_draw_chain(&all->chain);
     for (uint32_t i = 0; i < ledger->part_count; i++) {
         struct mri_ledger_part *part = &ledger->parts[i];
-        if (ledger->arguments->rewind ? may_rewind(part) : may_accept(part)) {
-            add_part(all, ledger, part);
+        part->chosen = ledger->arguments->rewind ? may_rewind(part) : may_accept(part);
+        if (part->chosen) {
+            add_offset(all, ledger, part);
         }
     }
     return MR_OK;
@@ -124,9 +133,15 @@ static enum mr_rc
 apply(struct acceptance *all, struct mri_ledger *ledger)
 {
     bool rewind = ledger->arguments->rewind;
-    enum mr_rc rc = rewind ? MR_OK : move_ends(all, ledger);
+    enum mr_rc rc = mri_ledger_commit(ledger, all->offsets, all->count);
     if (rc == MR_OK) {
-        rc = mri_ledger_commit(ledger, all->offsets, all->count);
+        rc = mri_ledger_fence(ledger);
+    }
+    for (uint32_t i = 0; rc == MR_OK && i < all->count; i++) {
+        fill_rows(all, ledger, i);
+    }
+    if (rc == MR_OK && !rewind) {
+        rc = move_ends(all, ledger);
     }
     if (rc == MR_OK) {
         rc = mri_ledger_put(
@@ -151,7 +166,7 @@ mri_ledger_accept(struct mri_ledger *ledger)
         ledger->error = ledger->kafka;
         return rc;
     }
-    rc = fill(&all, ledger);
+    rc = choose(&all, ledger);
     if (rc == MR_OK && all.count > 0) {
         rc = apply(&all, ledger);
     } else if (rc == MR_OK) {

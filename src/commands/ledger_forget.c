@@ -1,7 +1,6 @@
 /* millrace ledger forget: deletes what sink and group know of where partitions ended.
  * 1. The group's offsets lose their metadata, which a broker takes from us only while the group has no
- * members. From here on a run stops until somebody decides. 2. Units of open chains are rolled back,
- * so that none comes in later. 3. The rows are deleted. 4. The offsets are deleted: the next start is
+ * members. From here on a run stops until somebody decides. 2. The fence: no unit comes in later. 3. The rows are deleted. 4. The offsets are deleted: the next start is
  * a first one. After a crash in between: once more. */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -54,7 +53,7 @@ delete_rows(struct mri_ledger *ledger)
     }
     for (uint32_t i = 0; i < ledger->part_count; i++) {
         const struct mri_ledger_part *part = &ledger->parts[i];
-        if (part->in_ledger) {
+        if (part->chosen && part->in_ledger) {
             ends[count++] = (struct mri_ledger_end){.span = {.topic = part->place.topic,
                                                              .partition = part->place.partition,
                                                              .event_time_us = INT64_MIN},
@@ -85,6 +84,9 @@ forget(struct mri_ledger *ledger)
     struct mr_offset *offsets = NULL;
     uint32_t count = 0;
     enum mr_rc rc = find_offsets(ledger, &offsets, &count);
+    for (uint32_t i = 0; i < ledger->part_count; i++) {
+        ledger->parts[i].chosen = true;
+    }
     if (rc == MR_OK && count > 0) {
         rc = mri_ledger_commit(ledger, offsets, count);
     }

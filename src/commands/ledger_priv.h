@@ -5,6 +5,7 @@
 
 #include "commands_priv.h"
 #include "millrace/consume.h"
+#include "millrace/load.h"
 #include "millrace/protocol.h"
 #include "millrace/verify.h"
 
@@ -28,6 +29,7 @@ struct mri_ledger_part {
     enum mr_metadata_kind kind;
     struct mr_metadata metadata; /* when OURS */
     struct mr_verdict verdict;   /* as the next run would find it; its last unit taken for not in */
+    bool chosen;                 /* the operator's decision is about it */
 };
 
 /* A ledger row to write. */
@@ -42,6 +44,8 @@ struct mri_ledger {
     const struct mri_ledger_arguments *arguments;
     struct mr_sql *sql; /* at the leader */
     struct mr_consumer *consumer;
+    struct mr_load_hub *hub; /* from the first write on */
+    struct mr_loader *loader;
     struct mr_other_topics topics;
     struct mr_ledger_row *ends; /* every ledger row of the pipeline */
     uint32_t end_count;
@@ -62,6 +66,11 @@ MR_NODISCARD enum mr_rc mri_ledger_open(struct mri_ledger *ledger,
                                         const struct mri_ledger_arguments *arguments);
 
 void mri_ledger_close(struct mri_ledger *ledger);
+
+/* The ledger's rows, also those that came in since; what is known besides stays. */
+MR_NODISCARD enum mr_rc mri_ledger_read_ends(struct mri_ledger *ledger);
+
+struct mri_ledger_part *mri_ledger_part_at(struct mri_ledger *ledger, struct mr_place place);
 
 const char *mri_ledger_topic(const struct mri_ledger *ledger, struct mr_place place);
 
@@ -86,7 +95,14 @@ MR_NODISCARD enum mr_rc mri_ledger_put(struct mri_ledger *ledger,
                                        uint32_t end_count,
                                        bool removes);
 
-/* Rolls back whatever units of the open chains of ->rows may still be open. */
+/* Connections for loads and transactions, made by the first call. */
+MR_NODISCARD enum mr_rc mri_ledger_connect(struct mri_ledger *ledger);
+
+/* ---- ledger_fence.c ---- */
+
+/* Open chains of the chosen partitions: rolls back what units may still be open, waits until those
+ * that turned out to be committed can be read, for load_timeout at most, and reads the ends again.
+ * After that no row comes in any more. */
 MR_NODISCARD enum mr_rc mri_ledger_fence(struct mri_ledger *ledger);
 
 /* ---- one file an action ---- */

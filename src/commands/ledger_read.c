@@ -29,8 +29,8 @@ is_wanted(const struct mri_ledger *ledger, struct mr_place place)
     return arguments->partition < 0 || arguments->partition == place.partition;
 }
 
-static struct mri_ledger_part *
-find_part(struct mri_ledger *ledger, struct mr_place place)
+struct mri_ledger_part *
+mri_ledger_part_at(struct mri_ledger *ledger, struct mr_place place)
 {
     for (uint32_t i = 0; i < ledger->part_count; i++) {
         struct mr_place known = ledger->parts[i].place;
@@ -46,7 +46,7 @@ static enum mr_rc
 part_of(struct mri_ledger *ledger, struct mr_place place, struct mri_ledger_part **ret_part)
 {
     *ret_part = NULL;
-    if (!is_wanted(ledger, place) || (*ret_part = find_part(ledger, place))) {
+    if (!is_wanted(ledger, place) || (*ret_part = mri_ledger_part_at(ledger, place))) {
         return MR_OK;
     }
     struct mri_ledger_part *grown =
@@ -60,9 +60,12 @@ part_of(struct mri_ledger *ledger, struct mr_place place, struct mri_ledger_part
     return MR_OK;
 }
 
-static enum mr_rc
-read_ends(struct mri_ledger *ledger)
+enum mr_rc
+mri_ledger_read_ends(struct mri_ledger *ledger)
 {
+    free(ledger->ends);
+    ledger->ends = NULL;
+    ledger->end_count = 0;
     enum mr_rc rc = mr_sql_ledger_ends(ledger->sql,
                                        ledger->layout,
                                        &ledger->topics,
@@ -149,7 +152,7 @@ count_rows(struct mri_ledger *ledger)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < ledger->row_count; i++) {
-        struct mri_ledger_part *part = find_part(ledger, ledger->rows[i].place);
+        struct mri_ledger_part *part = mri_ledger_part_at(ledger, ledger->rows[i].place);
         if (part) {
             count_row(part, &ledger->rows[i]);
             ledger->rows[kept++] = ledger->rows[i];
@@ -194,7 +197,7 @@ ask_offsets(struct mri_ledger *ledger)
     enum mr_rc rc = mr_consumer_committed(ledger->consumer, offsets, count, &ledger->kafka);
     for (uint32_t i = 0; rc == MR_OK && i < count; i++) {
         struct mr_place place = {offsets[i].topic, offsets[i].partition};
-        struct mri_ledger_part *part = find_part(ledger, place);
+        struct mri_ledger_part *part = mri_ledger_part_at(ledger, place);
         if (part) {
             take_offset(ledger, part, &offsets[i]);
         }
@@ -272,7 +275,7 @@ mri_ledger_open(struct mri_ledger *ledger,
     *ledger = (struct mri_ledger){.config = config, .layout = layout, .arguments = arguments};
     enum mr_rc rc = mr_sql_connect_leader(config, &ledger->sql, &ledger->error);
     if (rc == MR_OK) {
-        rc = read_ends(ledger);
+        rc = mri_ledger_read_ends(ledger);
     }
     if (rc == MR_OK) {
         rc = add_named(ledger);
@@ -305,6 +308,8 @@ mri_ledger_close(struct mri_ledger *ledger)
 {
     mr_sql_close(&ledger->sql);
     mr_consumer_free(&ledger->consumer);
+    mr_loader_free(&ledger->loader);
+    mr_load_hub_free(&ledger->hub);
     mr_other_topics_fini(&ledger->topics);
     free(ledger->ends);
     free(ledger->rows);

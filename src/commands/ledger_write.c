@@ -1,5 +1,4 @@
-/* What the operator's decisions write: offsets of the group, ledger and registry rows, rollbacks.
- */
+/* What the operator's decisions write: offsets of the group, ledger and registry rows. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +6,6 @@
 #include "ledger_priv.h"
 #include "millrace/base/hash.h"
 #include "millrace/harvest.h"
-#include "millrace/load.h"
-#include "millrace/load_txn.h"
 #include "millrace/model/tables.h"
 
 void
@@ -50,28 +47,15 @@ mri_ledger_commit(struct mri_ledger *ledger, const struct mr_offset *offsets, ui
 
 /* ---- Loads ---- */
 
-struct writer {
-    struct mr_load_hub *hub;
-    struct mr_loader *loader;
-};
-
-static void
-close_writer(struct writer *writer)
+enum mr_rc
+mri_ledger_connect(struct mri_ledger *ledger)
 {
-    mr_loader_free(&writer->loader);
-    mr_load_hub_free(&writer->hub);
-}
-
-static enum mr_rc
-open_writer(struct mri_ledger *ledger, struct writer *writer)
-{
-    *writer = (struct writer){NULL, NULL};
-    enum mr_rc rc = mr_load_hub_new(ledger->config, &writer->hub, &ledger->error);
-    if (rc == MR_OK) {
-        rc = mr_loader_new(writer->hub, &writer->loader);
+    enum mr_rc rc = MR_OK;
+    if (!ledger->hub) {
+        rc = mr_load_hub_new(ledger->config, &ledger->hub, &ledger->error);
     }
-    if (rc != MR_OK) {
-        close_writer(writer);
+    if (rc == MR_OK && !ledger->loader && mr_loader_new(ledger->hub, &ledger->loader) != MR_OK) {
+        rc = mr_error_set(&ledger->error, MR_MEMORY, "no memory for connections to StarRocks");
     }
     return rc;
 }
@@ -96,33 +80,64 @@ widen_layout(struct mri_ledger *ledger, struct mr_layout *ret_layout)
 }
 
 static enum mr_rc
-load(struct mri_ledger *ledger,
-     struct mr_loader *loader,
-     const char *table,
-     const struct mr_label *label,
-     struct mr_text *columns,
-     bool removes,
-     const struct mr_body *body)
+load(struct mri_ledger *ledger, const struct mr_load_job *job)
 {
     struct mr_load_reply reply;
-    if (removes) {
-        mr_text_adds(columns, ",__op='delete'");
-    }
-    const struct mr_load_job job = {
-        .table = table, .label = label->text, .columns = mr_text_str(columns), .body = body};
-    if (columns->overflow) {
-        return mr_error_set(&ledger->error, MR_MEMORY, "no memory for a load");
-    }
-    if (mr_load_settled(loader, &job, NULL, &reply) == MR_OUTCOME_DONE) {
+    if (mr_load_settled(ledger->loader, job, NULL, &reply) == MR_OUTCOME_DONE) {
         return MR_OK;
     }
     enum mr_rc rc = mr_error_set(&ledger->error,
                                  MR_STARROCKS,
                                  "rows of %s were not taken: %s: %.200s",
-                                 table,
+                                 job->table,
                                  reply.cause,
                                  reply.message);
     mr_error_hint(&ledger->error, "%s", reply.hint[0] ? reply.hint : "run the command again");
+    return rc;
+}
+
+/* Rows of one table, to be put under a label of their own. */
+struct batch {
+    const char *table;
+    uint64_t k; /* number of the label */
+    struct mr_budget budget;
+    struct mr_body body;
+    struct mr_text columns;
+};
+
+/* made: what filling the body came to. The batch ends with it. */
+static enum mr_rc
+put(struct mri_ledger *ledger,
+    const struct mr_chain *chain,
+    struct batch *batch,
+    enum mr_rc made,
+    bool removes)
+{
+    struct mr_label label;
+    enum mr_rc rc = made;
+    if (removes) {
+        mr_text_adds(&batch->columns, ",__op='delete'");
+    }
+    if (rc == MR_OK) {
+        rc = mr_label_announce(ledger->layout->pipeline, chain, batch->k, &label);
+    }
+    if (rc == MR_OK && batch->columns.overflow) {
+        rc = MR_MEMORY;
+    }
+    if (rc == MR_OK) {
+        rc = load(ledger,
+                  &(struct mr_load_job){.table = batch->table,
+                                        .label = label.text,
+                                        .columns = mr_text_str(&batch->columns),
+                                        .body = &batch->body});
+    } else {
+        (void)mr_error_set(
+            &ledger->error, rc, "no rows for %s: %s", batch->table, mr_rc_text(rc));
+    }
+    if (made == MR_OK) {
+        mr_body_fini(&batch->body);
+    }
+    mr_text_fini(&batch->columns);
     return rc;
 }
 
@@ -155,58 +170,33 @@ fill_spans(const struct mr_layout *layout,
 
 static enum mr_rc
 put_ends(struct mri_ledger *ledger,
-         struct mr_loader *loader,
          const struct mr_layout *layout,
          const struct mr_chain *chain,
          const struct mri_ledger_end *ends,
          uint32_t count,
          bool removes)
 {
-    struct mr_budget budget;
-    struct mr_body body;
-    struct mr_label label;
-    struct mr_text columns = {0};
-    mr_budget_init(&budget, INT64_MAX);
-    enum mr_rc rc = mr_label_announce(layout->pipeline, chain, 1, &label);
-    if (rc == MR_OK) {
-        rc = fill_spans(layout, &budget, ends, count, &body);
-    }
-    if (rc != MR_OK) {
-        return mr_error_set(&ledger->error, rc, "no rows for the ledger: %s", mr_rc_text(rc));
-    }
-    mr_harvest_columns(layout, MR_TARGET_LEDGER, 0, &columns);
-    rc = load(ledger, loader, MR_LEDGER_TABLE, &label, &columns, removes, &body);
-    mr_body_fini(&body);
-    mr_text_fini(&columns);
-    return rc;
+    struct batch batch = {.table = MR_LEDGER_TABLE, .k = 1};
+    mr_budget_init(&batch.budget, INT64_MAX);
+    mr_harvest_columns(layout, MR_TARGET_LEDGER, 0, &batch.columns);
+    enum mr_rc made = fill_spans(layout, &batch.budget, ends, count, &batch.body);
+    return put(ledger, chain, &batch, made, removes);
 }
 
 static enum mr_rc
 put_rows(struct mri_ledger *ledger,
-         struct mr_loader *loader,
          const struct mr_layout *layout,
          const struct mr_chain *chain,
          const struct mr_registry_row *rows,
          uint32_t count,
          bool removes)
 {
-    struct mr_budget budget;
-    struct mr_body body;
-    struct mr_label label;
-    struct mr_text columns = {0};
-    mr_budget_init(&budget, INT64_MAX);
-    enum mr_rc rc = mr_label_announce(layout->pipeline, chain, 2, &label);
-    if (rc == MR_OK) {
-        rc = mr_harvest_chains(layout, &budget, rows, count, count, INT64_MIN, &body);
-    }
-    if (rc != MR_OK) {
-        return mr_error_set(&ledger->error, rc, "no rows for the registry: %s", mr_rc_text(rc));
-    }
-    mr_harvest_chain_columns(false, &columns);
-    rc = load(ledger, loader, MR_CHAINS_TABLE, &label, &columns, removes, &body);
-    mr_body_fini(&body);
-    mr_text_fini(&columns);
-    return rc;
+    struct batch batch = {.table = MR_CHAINS_TABLE, .k = 2};
+    mr_budget_init(&batch.budget, INT64_MAX);
+    mr_harvest_chain_columns(false, &batch.columns);
+    enum mr_rc made =
+        mr_harvest_chains(layout, &batch.budget, rows, count, count, INT64_MIN, &batch.body);
+    return put(ledger, chain, &batch, made, removes);
 }
 
 enum mr_rc
@@ -218,90 +208,18 @@ mri_ledger_put(struct mri_ledger *ledger,
                uint32_t end_count,
                bool removes)
 {
-    struct writer writer;
     struct mr_layout layout;
     enum mr_rc rc = widen_layout(ledger, &layout);
     if (rc != MR_OK) {
         return rc;
     }
-    rc = open_writer(ledger, &writer);
+    rc = mri_ledger_connect(ledger);
     if (rc == MR_OK && end_count > 0) {
-        rc = put_ends(ledger, writer.loader, &layout, chain, ends, end_count, removes);
+        rc = put_ends(ledger, &layout, chain, ends, end_count, removes);
     }
     if (rc == MR_OK && row_count > 0) {
-        rc = put_rows(ledger, writer.loader, &layout, chain, rows, row_count, removes);
+        rc = put_rows(ledger, &layout, chain, rows, row_count, removes);
     }
-    close_writer(&writer);
     free((void *)(uintptr_t)layout.topics);
-    return rc;
-}
-
-/* ---- Fence ---- */
-
-/* Highest number of the chain that a ledger row shows, be it of another partition. */
-static uint64_t
-highest(const struct mri_ledger *ledger, const struct mr_chain *chain)
-{
-    uint64_t n = 0;
-    for (uint32_t i = 0; i < ledger->end_count; i++) {
-        const struct mr_unit_name *unit = &ledger->ends[i].unit;
-        n = mr_chain_equal(&unit->chain, chain) && unit->n > n ? unit->n : n;
-    }
-    return n;
-}
-
-/* Numbers above the highest one, until enough in a row are unknown to the sink. */
-static enum mr_rc
-fence_chain(struct mri_ledger *ledger, struct mr_loader *loader, const struct mr_chain *chain)
-{
-    const char *pipeline = ledger->layout->pipeline;
-    uint64_t n = highest(ledger, chain);
-    for (unsigned unknown = 0; unknown < MR_FENCE_DISTANCE;) {
-        struct mr_label label;
-        struct mr_txn_reply reply;
-        enum mr_rc rc = mr_label_unit(MR_MODE_MULTI, pipeline, chain, ++n, NULL, 0, 0, &label);
-        if (rc != MR_OK) {
-            return mr_error_set(&ledger->error, rc, "no label for unit %" PRIu64, n);
-        }
-        enum mr_outcome outcome = mr_txn_rollback(loader, label.text, NULL, &reply);
-        if (outcome != MR_OUTCOME_DONE && outcome != MR_OUTCOME_REJECTED) {
-            rc = mr_error_set(&ledger->error,
-                              MR_STARROCKS,
-                              "label %s cannot be rolled back: %s: %.200s",
-                              label.text,
-                              reply.load.cause,
-                              reply.load.message);
-            mr_error_hint(&ledger->error, "nothing was deleted; run the command again");
-            return rc;
-        }
-        unknown = reply.answer == MR_TXN_MISSING ? unknown + 1 : 0;
-    }
-    return MR_OK;
-}
-
-/* The first row of its chain that is open. */
-static bool
-begins_chain(const struct mri_ledger *ledger, uint32_t index)
-{
-    const struct mr_registry_row *row = &ledger->rows[index];
-    for (uint32_t i = 0; i < index; i++) {
-        if (!ledger->rows[i].closed && mr_chain_equal(&ledger->rows[i].chain, &row->chain)) {
-            return false;
-        }
-    }
-    return !row->closed;
-}
-
-enum mr_rc
-mri_ledger_fence(struct mri_ledger *ledger)
-{
-    struct writer writer;
-    enum mr_rc rc = open_writer(ledger, &writer);
-    for (uint32_t i = 0; rc == MR_OK && i < ledger->row_count; i++) {
-        if (begins_chain(ledger, i)) {
-            rc = fence_chain(ledger, writer.loader, &ledger->rows[i].chain);
-        }
-    }
-    close_writer(&writer);
     return rc;
 }

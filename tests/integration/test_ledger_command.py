@@ -8,11 +8,12 @@ from typing import NamedTuple
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
+from crash import pool
 from harness import events
 from harness.broker import Broker
 from harness.program import Millrace
 from harness.starrocks import Rockpool, stream_load
-from harness.wait import until
+from harness.wait import stays, until
 
 LEDGER = ["pipeline", "topic", "partition", "chain", "n", "start", "end", "consumed", "detail",
           "quarantined", "filtered", "late", "tombstones", "rollups", "updated_at"]
@@ -54,6 +55,17 @@ class Stage(NamedTuple):
         return self.starrocks.sql("SELECT `partition`, chain, seq, `start` FROM "
                                   f"{self.name}.millrace_chains ORDER BY `partition`, seq")
 
+    def come_in_late(self, partition: int, end: int, seconds: float) -> str:
+        """Unit 4 of NEW is committed, and visible only after so long; gives back its label."""
+        label = f"{self.program.config['pipeline']}-{NEW}-4"
+        pool.arm(self.starrocks, {"fault": "publish_timeout", "database": self.name, "label": label,
+                                  "operation": "stream_load", "seconds": seconds})
+        row = [self.program.config["pipeline"], self.name, partition, NEW, 4, 0, end, end, end,
+               0, 0, 0, 0, "{}", NOON]
+        answer = load_rows(self.starrocks, self.name, "millrace_ledger", label, LEDGER, [row])
+        assert answer["Status"] == "Publish Timeout", answer
+        return label
+
     def lose_chain(self, partition: int, chain: str) -> None:
         """The registry forgets the chain, of this partition."""
         columns = ",".join(f"`{c}`" for c in CHAINS)
@@ -63,11 +75,18 @@ class Stage(NamedTuple):
             f"{columns},__op='delete'")
         assert answer["Status"] == "Success", answer
 
+    def publish(self, label: str) -> None:
+        pool.arm(self.starrocks, {"fault": "publish_now", "database": self.name, "label": label})
+
+
+def load_rows(server: Rockpool, database: str, table: str, label: str, columns: list[str],
+              rows: list[list]) -> dict:
+    text = "".join(",".join(str(v) for v in row) + "\n" for row in rows)
+    return stream_load(server, database, table, label, text, ",".join(f"`{c}`" for c in columns))
+
 
 def put(server: Rockpool, database: str, table: str, columns: list[str], rows: list[list]) -> None:
-    text = "".join(",".join(str(v) for v in row) + "\n" for row in rows)
-    answer = stream_load(server, database, table, f"other-{table}-{database}", text,
-                         ",".join(f"`{c}`" for c in columns))
+    answer = load_rows(server, database, table, f"other-{table}-{database}", columns, rows)
     assert answer["Status"] == "Success", answer
 
 
@@ -229,6 +248,47 @@ def test_forgetting_one_partition_leaves_the_others(stage: Stage) -> None:
     assert forgotten.returncode == 0, forgotten.stderr
     assert len(stage.ends()) == 1 and [row[0] for row in stage.chains()] == [0, 0]
     assert stage.committed() == [2, -1001]
+
+
+def test_forgetting_waits_for_a_unit_that_is_committed_and_not_yet_visible(stage: Stage) -> None:
+    """Its row, of a partition that had none, appears after the command began, and is deleted too."""
+    label = stage.come_in_late(partition=1, end=3, seconds=4)
+    forgotten = stage.ledger("forget", "--yes")
+    assert forgotten.returncode == 0, forgotten.stderr
+    stage.publish(label)
+    stays("nothing left", lambda: stage.ends() == [] and stage.chains() == [], for_s=1.0)
+
+
+def test_forgetting_gives_up_with_nothing_deleted_when_a_unit_stays_invisible(stage: Stage) -> None:
+    stage.commit(0, 2)
+    stage.program.config["sink"]["starrocks"]["load_timeout"] = "1s"
+    stage.program.write()
+    label = stage.come_in_late(partition=1, end=3, seconds=100)
+    before = stage.ends(), stage.chains()
+    late = stage.ledger("forget", "--yes")
+    assert late.returncode == 4, late.stdout + late.stderr
+    assert f"label {label} is committed, but its rows cannot be read" in late.stderr
+    assert "HINT: no row was changed; run the command again" in late.stderr
+    assert (stage.ends(), stage.chains(), stage.committed()) == (*before, [2, -1001])
+    stage.publish(label)
+    assert stage.ledger("forget", "--yes").returncode == 0
+    assert stage.ends() == [] and stage.chains() == [] and stage.committed() == [-1001, -1001]
+
+
+@pytest.mark.parametrize("rewind", [False, True])
+def test_an_accepted_place_is_not_moved_by_a_unit_that_becomes_visible_later(
+    stage: Stage, rewind: bool
+) -> None:
+    """What the unit counted is kept."""
+    stage.commit(0, 2)
+    label = stage.come_in_late(partition=0, end=7, seconds=4)
+    accepted = stage.ledger("accept-reset", *(["--rewind"] if rewind else []))
+    assert accepted.returncode == 0, accepted.stderr
+    place = 7 if rewind else 2
+    assert f"goes on at {place}; the group was at 2, the sink ends at 7" in accepted.stdout
+    stage.publish(label)
+    stays("the place", lambda: stage.ends() == [(0, place, NEW, 4, 7)], for_s=1.0)
+    assert f"starts at {place}" in line(stage.ledger("show").stdout, f"{NEW}-4")
 
 
 def test_check_live_asks_whether_this_server_can_load_exactly_once(
