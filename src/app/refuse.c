@@ -143,6 +143,7 @@ try_rows(struct search *search, uint64_t first, uint64_t rows, char message[160]
              search->call->step.chain.text, (unsigned long long)trial);
     job.label = label;
     job.body = whole ? search->job->body : &body;
+    mri_horizon_count(app);
     enum mr_outcome outcome = mr_txn_trial(search->loader->loader, &job, TRIAL_TIMEOUT_S,
                                            &search->call->give_up, &reply);
     if (outcome == MR_OUTCOME_REJECTED && rows == 1)

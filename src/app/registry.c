@@ -18,7 +18,8 @@ load_chains(struct mri_loader *loader, const struct mri_call *call, const char *
 {
     struct mr_text columns = {.limit = 0};
     struct mr_load_reply reply;
-    mri_horizon_count(loader->app);
+    if (body->rows > 0)
+        mri_horizon_count(loader->app);
     mr_harvest_chain_columns(removes, &columns);
     MR_INSIST(!columns.overflow);
     const struct mr_load_job job = {.table = MR_CHAINS_TABLE, .label = label,

@@ -111,6 +111,19 @@ Test(app_refuse, finds_rows_of_a_body_that_is_JSON)
     check_found(several_rows, 300, 2 * 14 * 70);
 }
 
+Test(app_refuse, the_labels_of_the_search_count_for_the_server_s_memory_of_labels)
+{
+    open_case(one_row, 0);
+    app_case_build(&c);
+    app_case_run_exact(&c);
+    uint64_t units = app_case_count(&c, MR_STEP_BEGIN, 0);
+    uint64_t registry =
+        app_case_count(&c, MR_STEP_ANNOUNCE, 0) + app_case_count(&c, MR_STEP_CLOSE, 0);
+    T_TRUE(c.world.tallies.trials > 0);
+    T_INT_EQ(atomic_load(&c.app->labels), units + registry + c.world.tallies.trials);
+    app_case_close(&c);
+}
+
 static bool
 refused_twice(struct app_case *unused)
 {
