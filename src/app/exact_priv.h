@@ -162,6 +162,19 @@ mri_recover_exact(struct mr_app *app, struct mr_span *spans, int64_t *until, uin
 
 /* ---- refuse.c ---- Thread: loader. */
 
+#define MRI_NOTED_MAX 4096 /* refused rows that are remembered */
+
+struct mri_refused {
+    struct mr_source at;
+    uint64_t serial; /* counts the rows that were noted, from 1; set by mri_refuse_note */
+    char message[160];
+};
+
+/* Remembers these rows, at most MRI_NOTED_MAX, from now on; where there are too many, the oldest leave.
+ * With: no other call of it under way. */
+void
+mri_refuse_note(struct mr_app *app, const struct mri_refused *rows, uint32_t count);
+
 /* Looks for the rows of the unit's detail body that made its COMMIT fail. True: their offsets are noted,
  * and the unit is to be read again. */
 bool

@@ -5,7 +5,7 @@
  * rollups and totals agree.
  *
  * Threads: found by a loader, asked by the workers. Progress: a look-up is wait-free.
- * Memory: two lists of at most NOTED_MAX offsets: the one before may still be a worker's, the one before
+ * Memory: two lists of at most MRI_NOTED_MAX offsets, of which the newest stay: the one before may still be a worker's, the one before
  *   that is nobody's, for the units of its time are quiet by the time that a later one is searched.
  * Limits: more refused rows than FOUND_MAX in one unit, or SAMPLES refused ones spread over SAMPLE_MIN or
  * more, mean that the table does not fit the events: that is an operator's to mend, and nothing is
@@ -18,20 +18,15 @@
 #include "millrace/base/log.h"
 
 #define FOUND_MAX 256
-#define NOTED_MAX 4096
 #define TRIAL_TIMEOUT_S 60
 #define SAMPLE_MIN 64 /* rows from which on some of them are tried first */
 #define SAMPLES 8
 
-struct mri_refused {
-    struct mr_source at;
-    char message[160];
-};
-
 struct mri_refusals {
     struct mri_refusals *before; /* freed with this one, or by the next */
+    uint64_t noted;              /* rows so far, those that have left too */
     uint32_t count;
-    struct mri_refused rows[];   /* sorted */
+    struct mri_refused rows[];   /* sorted by offset */
 };
 
 struct search {
@@ -73,7 +68,7 @@ mri_refuse_ask(const struct mri_refusals *refusals, const struct mr_record *reco
 const struct mri_refusals *
 mri_refuse_noted(struct mr_app *app)
 {
-    /* Acquire: the rows; partner: the release in note. */
+    /* Acquire: the rows; partner: the release in mri_refuse_note. */
     return atomic_load_explicit(&app->refusals, memory_order_acquire);
 }
 
@@ -89,27 +84,35 @@ mri_refuse_free(struct mr_app *app)
     atomic_store_explicit(&app->refusals, NULL, memory_order_relaxed);
 }
 
-/* The new rows and, as far as there is room, those known before. One unit is searched at a time. */
 static void
-note(struct mr_app *app, const struct search *search)
+add_row(struct mri_refusals *list, const struct mri_refused *row, uint64_t serial)
 {
+    list->rows[list->count] = *row;
+    list->rows[list->count++].serial = serial;
+}
+
+/* One unit is searched at a time: nobody else writes. */
+void
+mri_refuse_note(struct mr_app *app, const struct mri_refused *rows, uint32_t count)
+{
+    /* Relaxed: whoever noted it has handed its unit's answer to feed since, by a ring. */
     struct mri_refusals *before = atomic_load_explicit(&app->refusals, memory_order_relaxed);
-    uint32_t kept = before ? before->count : 0;
-    if (kept + search->count > NOTED_MAX)
-        kept = NOTED_MAX - search->count;
+    uint64_t noted = before ? before->noted : 0;
+    uint32_t known = before ? before->count : 0;
+    MR_REQUIRE(count <= MRI_NOTED_MAX);
     struct mri_refusals *list =
-        malloc(sizeof *list + (kept + (size_t)search->count) * sizeof list->rows[0]);
+        malloc(sizeof *list + (known + (size_t)count) * sizeof list->rows[0]);
     MR_INSIST(list);
+    *list = (struct mri_refusals){.before = before, .noted = noted + count};
+    for (uint32_t i = 0; i < known; i++)
+        if (before->rows[i].serial + MRI_NOTED_MAX > list->noted)
+            add_row(list, &before->rows[i], before->rows[i].serial);
+    for (uint32_t i = 0; i < count; i++)
+        add_row(list, &rows[i], noted + i + 1);
     if (before) {
         free(before->before);
         before->before = NULL;
     }
-    list->before = before;
-    list->count = kept + search->count;
-    memcpy(list->rows, search->found, search->count * sizeof list->rows[0]);
-    if (kept > 0)
-        memcpy(list->rows + search->count, before->rows + (before->count - kept),
-               kept * sizeof list->rows[0]);
     qsort(list->rows, list->count, sizeof list->rows[0], compare);
     /* Release: the rows; partner: the acquire in mri_refuse_noted. */
     atomic_store_explicit(&app->refusals, list, memory_order_release);
@@ -218,7 +221,7 @@ find(struct mri_loader *loader, const struct mri_call *call, const struct mr_loa
     bool found = !search->failed && search->count > 0;
     if (found) {
         log_found(app, search);
-        note(app, search);
+        mri_refuse_note(app, search->found, search->count);
     }
     free(search);
     free(sources);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "app/exact_priv.h"
 #include "app_case.h"
 #include "millrace/base/clock.h"
 
@@ -167,6 +168,49 @@ Test(app_refuse, a_noted_offset_is_asked_by_topic_partition_and_offset)
     T_TRUE(!mri_refuse_ask(noted, &record, &info));
     record = (struct mr_record){.topic = 0, .partition = 1, .offset = 6543};
     T_TRUE(!mri_refuse_ask(noted, &record, &info));
+    app_case_close(&c);
+}
+
+#define NOTED_AT_ONCE 256
+
+/* A run of offsets that are refused, in the order in which a search finds them. */
+static void
+note_from(int64_t offset)
+{
+    static struct mri_refused rows[NOTED_AT_ONCE];
+    for (int64_t i = 0; i < NOTED_AT_ONCE; i++)
+        rows[i] = (struct mri_refused){.at = {.offset = offset + i}};
+    mri_refuse_note(c.app, rows, NOTED_AT_ONCE);
+}
+
+static uint32_t
+known_from(int64_t offset)
+{
+    uint32_t known = 0;
+    for (int64_t i = 0; i < NOTED_AT_ONCE; i++) {
+        const struct mr_record record = {.offset = offset + i};
+        struct mr_reject_info info;
+        known += mri_refuse_ask(mri_refuse_noted(c.app), &record, &info);
+    }
+    return known;
+}
+
+Test(app_refuse, when_too_many_offsets_are_noted_the_oldest_leave_whatever_their_place)
+{
+    enum { RUNS = MRI_NOTED_MAX / NOTED_AT_ONCE };
+    open_case(no_row, 0);
+    app_case_build(&c);
+    for (int64_t run = 0; run < RUNS; run++) /* each below the one before */
+        note_from((RUNS - run) * 1000);
+    T_INT_EQ(known_from(RUNS * 1000), NOTED_AT_ONCE);
+    note_from(500000);
+    T_INT_EQ(known_from(RUNS * 1000), 0);
+    for (int64_t run = 1; run < RUNS; run++)
+        T_INT_EQ(known_from((RUNS - run) * 1000), NOTED_AT_ONCE);
+    T_INT_EQ(known_from(500000), NOTED_AT_ONCE);
+    note_from(0);
+    T_INT_EQ(known_from((RUNS - 1) * 1000), 0);
+    T_INT_EQ(known_from(0), NOTED_AT_ONCE);
     app_case_close(&c);
 }
 
