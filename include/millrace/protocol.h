@@ -1,7 +1,8 @@
 /* Protocol: how units are decided exactly once, and how a new owner finds what its predecessors
  * left. The commit of Kafka offsets decides a unit; the registry of chains in the sink says which
- * labels may be open; the ledger's end in the sink says where to start. Pure: no I/O, no clock. The
- * machines say what to do next (struct mr_step); the caller does it and brings the answer back.
+ * labels may be open; the ledger's end in the sink says where to start. Pure: no I/O, no clock;
+ * mr_chain_draw alone asks the kernel for random bits. The machines say what to do next (struct
+ * mr_step); the caller does it and brings the answer back.
  * Threads: each object under its caller's one lock or thread (the consumer thread).
  * Progress: never blocks; a question that was not answered is asked again, pauses are the caller's.
  * Memory: a live machine is of fixed size; a recovery copies what Kafka and the sink answered.
@@ -35,6 +36,9 @@ struct mr_chain {
 };
 
 void mr_chain_make(const uint8_t bits[MR_CHAIN_BYTES], struct mr_chain *ret_chain);
+
+/* Of random bits, so that labels of two runs never meet. */
+void mr_chain_draw(struct mr_chain *ret_chain);
 
 /* False: not the text of a chain. */
 bool mr_chain_parse(struct mr_slice text, struct mr_chain *ret_chain);

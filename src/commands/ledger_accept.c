@@ -98,7 +98,7 @@ choose(struct acceptance *all, struct mri_ledger *ledger)
     if (!all->offsets || !all->rows || !all->ends) {
         return mr_error_set(&ledger->error, MR_MEMORY, "no memory for the partitions");
     }
-    mri_ledger_draw_chain(&all->chain);
+    mr_chain_draw(&all->chain);
     for (uint32_t i = 0; i < ledger->part_count; i++) {
         struct mri_ledger_part *part = &ledger->parts[i];
         part->chosen = ledger->arguments->rewind ? may_rewind(part) : may_accept(part);

@@ -60,7 +60,7 @@ delete_rows(struct mri_ledger *ledger)
                                                     .unit = part->unit};
         }
     }
-    mri_ledger_draw_chain(&chain);
+    mr_chain_draw(&chain);
     enum mr_rc rc =
         mri_ledger_put(ledger, &chain, ledger->rows, ledger->row_count, ends, count, true);
     free(ends);

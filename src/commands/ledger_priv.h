@@ -83,8 +83,6 @@ int64_t mri_ledger_sink_end(const struct mri_ledger_part *part);
 MR_NODISCARD enum mr_rc
 mri_ledger_commit(struct mri_ledger *ledger, const struct mr_offset *offsets, uint32_t count);
 
-void mri_ledger_draw_chain(struct mr_chain *ret_chain);
-
 /* Registry rows and ledger rows as loads of their own, under labels of the chain; removes: the rows
  * of that key are deleted. */
 MR_NODISCARD enum mr_rc mri_ledger_put(struct mri_ledger *ledger,

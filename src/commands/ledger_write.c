@@ -4,18 +4,8 @@
 #include <string.h>
 
 #include "ledger_priv.h"
-#include "millrace/base/hash.h"
 #include "millrace/harvest.h"
 #include "millrace/model/tables.h"
-
-void
-mri_ledger_draw_chain(struct mr_chain *ret_chain)
-{
-    const uint64_t random[2] = {mr_hash_random(), mr_hash_random()};
-    uint8_t bits[MR_CHAIN_BYTES];
-    memcpy(bits, random, sizeof bits);
-    mr_chain_make(bits, ret_chain);
-}
 
 /* A client that never joined commits with no generation: the broker takes that from nobody else
  * than the only user of an empty group. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "millrace/base/assert.h"
+#include "millrace/base/hash.h"
 
 #define ARBITER "0"
 #define LEDGER  "ledger"
@@ -23,6 +24,15 @@ mr_chain_make(const uint8_t bits[MR_CHAIN_BYTES], struct mr_chain *ret_chain)
         ret_chain->text[i] = digits[pair >> (11 - shift) & 31];
     }
     ret_chain->text[MR_CHAIN_CHARS] = '\0';
+}
+
+void
+mr_chain_draw(struct mr_chain *ret_chain)
+{
+    const uint64_t random[2] = {mr_hash_random(), mr_hash_random()};
+    uint8_t bits[MR_CHAIN_BYTES];
+    memcpy(bits, random, sizeof bits);
+    mr_chain_make(bits, ret_chain);
 }
 
 bool

@@ -34,6 +34,24 @@ Test(ledger_names, every_bit_counts_in_a_chain)
     }
 }
 
+Test(ledger_names, a_chain_that_is_drawn_is_a_new_one_in_every_letter)
+{
+    struct mr_chain first, again;
+    bool varies[MR_CHAIN_CHARS] = {false};
+    mr_chain_draw(&first);
+    for (unsigned draw = 0; draw < 64; draw++) {
+        mr_chain_draw(&again);
+        T_TRUE(!mr_chain_equal(&first, &again));
+        T_TRUE(mr_chain_parse(mr_slice_of(again.text), &again));
+        for (unsigned i = 0; i < MR_CHAIN_CHARS; i++) {
+            varies[i] |= again.text[i] != first.text[i];
+        }
+    }
+    for (unsigned i = 0; i < MR_CHAIN_CHARS; i++) {
+        T_TRUE_MSG(varies[i], "letter %u is always the same", i);
+    }
+}
+
 Test(ledger_names, a_chain_is_read_back_and_nothing_else_is)
 {
     static const char *const wrong[] = {"",
