@@ -1,7 +1,6 @@
-"""Fixtures: one Kafka broker a session, one rockpool a module, one database and topic a test."""
+"""Fixtures: servers that a test may stop, the program, and the orders pipeline; those of
+harness/fixtures.py besides."""
 
-import itertools
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,11 +8,10 @@ import pytest
 
 from harness import events
 from harness.broker import Broker
+from harness.fixtures import kafka, name, starrocks  # noqa: F401 (fixtures)
 from harness.paths import MILLRACE, ROOT
 from harness.program import Millrace
 from harness.starrocks import Rockpool
-
-_numbers = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,22 +20,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         pytest.exit(f"{MILLRACE} is not built: ninja -C build", returncode=3)
     if items and not (ROOT / ".cache" / "kafka" / "jars").is_dir():
         pytest.exit("the broker is missing: sh scripts/setup.sh test", returncode=3)
-
-
-@pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    broker = Broker(tmp_path_factory.mktemp("kafka"))
-    broker.start()
-    yield broker
-    broker.stop()
-
-
-@pytest.fixture(scope="module")
-def starrocks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rockpool]:
-    server = Rockpool(tmp_path_factory.mktemp("rockpool"))
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture
@@ -55,13 +37,6 @@ def own_starrocks(tmp_path: Path) -> Iterator[Rockpool]:
     server.start()
     yield server
     server.kill()
-
-
-@pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
-    """A name for topic and database that no other test has."""
-    plain = re.sub(r"[^a-z0-9]+", "_", request.node.name.lower())[:22].strip("_")
-    return f"t{next(_numbers)}_{plain}"
 
 
 @pytest.fixture
