@@ -109,6 +109,19 @@ mri_calls_give_up(struct mr_app *app, bool all)
     }
 }
 
+void
+mri_call_log_failure(const struct mri_call *call)
+{
+    static const char *const answers[MR_ANSWER_COUNT] = {
+        [MR_ANSWER_OK] = "done",       [MR_ANSWER_ALREADY] = "already",
+        [MR_ANSWER_ABORTED] = "aborted", [MR_ANSWER_UNKNOWN] = "unknown",
+        [MR_ANSWER_ERROR] = "failed",  [MR_ANSWER_LOST] = "no answer",
+        [MR_ANSWER_FENCED] = "fenced"};
+    mr_log(MR_LOG_WARN, "load", "a step of the protocol did not succeed",
+           MR_STR("step", mr_step_name(call->step.kind)), MR_STR("chain", call->step.chain.text),
+           MR_INT("n", call->step.number), MR_STR("answer", answers[call->answer]));
+}
+
 /* ---- loaders' side ---- */
 
 static void

@@ -21,8 +21,9 @@
 #define REJOIN_MS 5000
 #define IDLE_MS 5
 
-int64_t
-mri_exact_pause_ms(uint32_t failures)
+/* Grows from failure to failure. */
+static int64_t
+pause_after(uint32_t failures)
 {
     if (failures == 0)
         return 0;
@@ -91,24 +92,30 @@ mri_exact_free(struct mr_app *app)
 
 /* ---- calls ---- */
 
-/* Not visible yet is no failure. */
+/* Not visible yet is no failure, and "aborted" is what a rollback is for. */
 static bool
 has_failed(const struct mri_call *call)
 {
+    if (call->step.kind == MR_STEP_ROLLBACK)
+        return call->answer == MR_ANSWER_ALREADY;
     return call->answer != MR_ANSWER_OK && call->step.kind != MR_STEP_VISIBLE;
 }
 
+/* For the pauses. A BEGIN that succeeds proves little: its LOAD may fail again and again. A LOAD does,
+ * but not of COMMITs, which would each cost a recovery. */
 static void
-log_failure(const struct mri_call *call)
+count_call(struct mri_exact *exact, const struct mri_call *call)
 {
-    static const char *const answers[MR_ANSWER_COUNT] = {
-        [MR_ANSWER_OK] = "done",       [MR_ANSWER_ALREADY] = "already",
-        [MR_ANSWER_ABORTED] = "aborted", [MR_ANSWER_UNKNOWN] = "unknown",
-        [MR_ANSWER_ERROR] = "failed",  [MR_ANSWER_LOST] = "no answer",
-        [MR_ANSWER_FENCED] = "fenced"};
-    mr_log(MR_LOG_WARN, "load", "a step of the protocol did not succeed",
-           MR_STR("step", mr_step_name(call->step.kind)), MR_STR("chain", call->step.chain.text),
-           MR_INT("n", call->step.number), MR_STR("answer", answers[call->answer]));
+    enum mr_step_kind kind = call->step.kind;
+    bool failed = has_failed(call);
+    if (kind == MR_STEP_COMMIT)
+        exact->lost_units = failed ? exact->lost_units + 1 : 0;
+    else if (failed)
+        exact->failures++;
+    else if (kind == MR_STEP_LOAD)
+        exact->failures = 0;
+    if (kind == MR_STEP_COMMIT || kind == MR_STEP_ROLLBACK)
+        exact->refusals = call->answer == MR_ANSWER_ERROR ? exact->refusals + 1 : 0;
 }
 
 /* The table fits none of the unit's rows. Each round of recovery leaves a chain behind, so the rounds
@@ -129,13 +136,9 @@ take_answer(struct mr_app *app, struct mri_call *call)
 {
     struct mri_exact *exact = app->exact;
     struct mr_standing now;
-    bool undoes = call->step.kind == MR_STEP_ROLLBACK; /* "aborted" is what it is for */
-    if (has_failed(call) && !(undoes && call->answer != MR_ANSWER_ALREADY)) {
-        log_failure(call);
-        exact->failures++;
-    }
-    if (call->step.kind == MR_STEP_COMMIT || undoes)
-        exact->refusals = call->answer == MR_ANSWER_ERROR ? exact->refusals + 1 : 0;
+    if (has_failed(call))
+        mri_call_log_failure(call);
+    count_call(exact, call);
     call->used = false;
     note_unfit(exact, call);
     if (!exact->live || call->session != exact->session)
@@ -263,8 +266,10 @@ pause_before(const struct mri_exact *exact, const struct mr_step *step)
     if (step->kind == MR_STEP_LOAD)
         return 0;
     if (step->kind == MR_STEP_COMMIT || step->kind == MR_STEP_ROLLBACK)
-        return mri_exact_pause_ms(exact->refusals);
-    return step->kind == MR_STEP_VISIBLE ? VISIBLE_PAUSE_MS : mri_exact_pause_ms(exact->failures);
+        return pause_after(exact->refusals);
+    return step->kind == MR_STEP_VISIBLE
+               ? VISIBLE_PAUSE_MS
+               : pause_after(exact->failures + exact->lost_units);
 }
 
 static void

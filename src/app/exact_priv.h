@@ -40,7 +40,8 @@ struct mri_exact {
     uint32_t open_count;
     uint64_t session;             /* counts chains */
     uint64_t fed;                 /* number of the last unit that a chain was given */
-    uint32_t failures;            /* BEGIN and LOAD without success, since the last success */
+    uint32_t failures;            /* calls without success, since the last LOAD or unit that is in */
+    uint32_t lost_units;          /* COMMITs without success, since the last that succeeded */
     uint32_t refusals;            /* of COMMIT and ROLLBACK, for good, one after the other */
     uint32_t kafka_failures;      /* of offset commits and their reading back, one after the other */
     int64_t kafka_after_ms;       /* no offset commit before, after one that failed */
@@ -106,10 +107,6 @@ mri_exact_feed(struct mr_app *app);
 void
 mri_exact_sweep(struct mr_app *app);
 
-/* Pauses grow from failure to failure. */
-int64_t
-mri_exact_pause_ms(uint32_t failures);
-
 /* ---- calls.c ---- Thread: feed puts them, loaders run them. */
 
 void
@@ -123,6 +120,10 @@ mri_call_run(struct mri_loader *loader, struct mri_call *call, uint32_t target);
 /* Calls that are under way end soon; all: also those that finish what was begun. */
 void
 mri_calls_give_up(struct mr_app *app, bool all);
+
+/* As WARN: it is tried again. */
+void
+mri_call_log_failure(const struct mri_call *call);
 
 /* One of COMMIT, ROLLBACK, VISIBLE, ASK_STATE; also recovery's. */
 enum mr_answer

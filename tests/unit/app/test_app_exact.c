@@ -166,6 +166,47 @@ abort_first(struct world *world, const struct world_event *event, const _Atomic 
     return false;
 }
 
+/* Recovery asks again for the COMMIT of a unit that was aborted. */
+static bool
+is_open(struct world *world, const struct world_event *event)
+{
+    pthread_mutex_lock(&world->lock);
+    const struct world_txn *txn = world_find_txn(world, &event->chain, event->n);
+    bool open = txn && txn->state == WORLD_OPEN;
+    pthread_mutex_unlock(&world->lock);
+    return open;
+}
+
+/* script.begun_ms: of the first chain that is announced after the third one. */
+static bool
+abort_three(struct world *world, const struct world_event *event, const _Atomic bool *give_up,
+            enum mr_outcome *ret_outcome)
+{
+    int64_t never = 0;
+    (void)give_up;
+    (void)ret_outcome;
+    if (event->kind == MR_STEP_ANNOUNCE && atomic_load(&script.failed) == 3)
+        (void)atomic_compare_exchange_strong(&script.begun_ms, &never, mr_clock_monotonic_ms());
+    if (event->kind != MR_STEP_COMMIT || atomic_load(&script.failed) == 3 ||
+        !is_open(world, event))
+        return false;
+    world_abort(world, &event->chain, event->n);
+    script.failed_ms = mr_clock_monotonic_ms();
+    atomic_fetch_add(&script.failed, 1);
+    return false;
+}
+
+Test(app_exact, recoveries_are_further_and_further_apart_while_only_the_commits_fail)
+{
+    static struct app_case c;
+    open_case(&c, &(struct world_options){.records = 300, .txn = abort_three});
+    c.world.config.flush.every_ms = 200;
+    app_case_run_exact(&c);
+    T_INT_EQ(c.world.tallies.aborted, 3);
+    T_TRUE(atomic_load(&script.begun_ms) - script.failed_ms >= 200);
+    app_case_close(&c);
+}
+
 static void
 check_replay(bool interrupted)
 {
@@ -371,6 +412,60 @@ Test(app_exact, an_answer_to_a_former_session_moves_nothing)
     close_hand(&c);
 }
 
+static bool
+is_in(struct app_case *c)
+{
+    return c->app->landed_records > 0;
+}
+
+/* BEGIN succeeds each time, the first LOADs fail; no COMMIT gets through before its end. */
+static bool
+fail_loads(struct world *world, const struct world_event *event, const _Atomic bool *give_up,
+           enum mr_outcome *ret_outcome)
+{
+    (void)world;
+    if (event->kind == MR_STEP_COMMIT) {
+        atomic_store(&script.held, true);
+        while (atomic_load(&script.hold_commit) && !atomic_load(give_up))
+            mr_clock_sleep_ms(1);
+    }
+    if (event->kind != MR_STEP_LOAD || event->table != WORLD_DETAIL ||
+        atomic_fetch_add(&script.failed, 1) >= 3)
+        return false;
+    *ret_outcome = MR_OUTCOME_RETRY;
+    return true;
+}
+
+static bool
+loads_failed(struct app_case *c)
+{
+    return c->app->exact->failures == 3;
+}
+
+static bool
+commit_is_held(struct app_case *c)
+{
+    (void)c;
+    return atomic_load(&script.held);
+}
+
+Test(app_exact, pauses_grow_while_loads_fail_and_begin_anew_with_the_first_that_succeeds)
+{
+    static struct app_case c;
+    open_hand(&c, &(struct world_options){.txn = fail_loads});
+    atomic_store(&script.hold_commit, true);
+    mri_land(c.app, app_case_unit(&c));
+    pump_until(&c, loads_failed);
+    T_INT_EQ(app_case_count(&c, MR_STEP_COMMIT, 0), 0);
+    pump_until(&c, commit_is_held);
+    T_INT_EQ(c.app->exact->failures, 0);
+    T_INT_EQ(c.app->landed_records, 0);
+    atomic_store(&script.hold_commit, false);
+    pump_until(&c, is_in);
+    mri_exact_leave(c.app);
+    close_hand(&c);
+}
+
 struct question {
     struct app_case *c;
     _Atomic bool give_up;
@@ -412,12 +507,6 @@ refuse_commits(struct world *world, const struct world_event *event, const _Atom
     (void)give_up;
     *ret_outcome = MR_OUTCOME_FATAL;
     return event->kind == MR_STEP_COMMIT && atomic_fetch_add(&script.failed, 1) < 4;
-}
-
-static bool
-is_in(struct app_case *c)
-{
-    return c->app->landed_records > 0;
 }
 
 Test(app_exact, a_commit_that_is_refused_for_good_is_not_sent_again_without_a_pause)
