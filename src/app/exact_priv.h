@@ -145,7 +145,13 @@ mri_registry_find(struct mr_app *app, const struct mri_call *call);
 enum mr_answer
 mri_registry_close(struct mri_loader *loader, const struct mri_call *call);
 
-/* ---- offsets.c ---- Thread: feed. COMMIT_CHAIN, READ_CHAIN, DECIDE, READ_UNIT. */
+/* ---- offsets.c ---- */
+
+/* The partitions of these spans, in their order. Caller frees; NULL: no memory. Thread: any. */
+struct mr_place *
+mri_offsets_places(const struct mr_span *spans, uint32_t count);
+
+/* Thread: feed. COMMIT_CHAIN, READ_CHAIN, DECIDE, READ_UNIT. */
 
 enum mr_answer
 mri_offsets_step(struct mr_app *app, const struct mr_step *step);

@@ -136,16 +136,23 @@ says(const struct mr_step *step, const struct mr_committed *list, uint32_t count
     return same;
 }
 
+struct mr_place *
+mri_offsets_places(const struct mr_span *spans, uint32_t count)
+{
+    struct mr_place *places = calloc((size_t)count + 1, sizeof *places);
+    for (uint32_t i = 0; places && i < count; i++)
+        places[i] = (struct mr_place){spans[i].topic, spans[i].partition};
+    return places;
+}
+
 static enum mr_answer
 read_back(struct mr_app *app, const struct mr_step *step)
 {
     const struct mri_exact *exact = app->exact;
     struct mr_error error = {.rc = MR_OK};
     struct mr_committed *list;
-    struct mr_place *places = calloc(exact->start_count + 1, sizeof *places);
+    struct mr_place *places = mri_offsets_places(exact->starts, exact->start_count);
     MR_INSIST(places);
-    for (uint32_t i = 0; i < exact->start_count; i++)
-        places[i] = (struct mr_place){exact->starts[i].topic, exact->starts[i].partition};
     enum mr_rc rc = mri_offsets_read(app, places, exact->start_count, &list, &error);
     free(places);
     if (rc != MR_OK) {

@@ -279,12 +279,10 @@ open_run(struct run *run, const struct mr_span *spans, const struct mr_standing 
 {
     const struct mr_app *app = run->app;
     const struct mr_recovery_options options = {.config = app->exact->config_version};
-    run->places = calloc(run->count + 1, sizeof *run->places);
+    run->places = mri_offsets_places(spans, run->count);
     run->chains = calloc(2 * (size_t)run->count + 1, sizeof *run->chains);
     if (!run->places || !run->chains)
         return MR_MEMORY;
-    for (uint32_t i = 0; i < run->count; i++)
-        run->places[i] = (struct mr_place){spans[i].topic, spans[i].partition};
     return mr_recovery_new(run->places, run->count, taken, &options, &run->recovery);
 }
 

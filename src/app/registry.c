@@ -103,14 +103,12 @@ static uint32_t
 find_old(struct mr_app *app, struct mr_registry_row **ret_rows)
 {
     const struct mri_exact *exact = app->exact;
-    struct mr_place *places = calloc(exact->start_count + 1, sizeof *places);
+    struct mr_place *places = mri_offsets_places(exact->starts, exact->start_count);
     struct mr_sql *sql = NULL;
     struct mr_error error = {.rc = MR_OK};
     uint32_t count = 0;
     *ret_rows = NULL;
     MR_INSIST(places);
-    for (uint32_t i = 0; i < exact->start_count; i++)
-        places[i] = (struct mr_place){exact->starts[i].topic, exact->starts[i].partition};
     enum mr_rc rc = app->options.without_sql ? MR_STOPPED
                                              : mr_sql_connect_leader(app->config, &sql, &error);
     if (rc == MR_OK)
