@@ -6,7 +6,8 @@
  * Progress: add is lock-free (a failed CAS means that another thread published a key); open and
  *   retire take one mutex, once a unit.
  * Memory: areas from mr_pages_map, charged to the budget; reserved before a batch is handed out
- *   (mr_fold_worst_bytes), so that add cannot fail for memory in the middle of an event; recycled
+ *   (mr_fold_worst_bytes), so that add cannot fail for memory in the middle of an event; with it room
+ *   for the bodies that the unit is drained into, which is promised until it is retired; recycled
  *   from unit to unit. Errors: none on the hot path; when the kernel refuses memory that the budget
  *   had granted the process ends, and the unit, of which nothing is committed, is read again.
  * Exactness: sums are 128 bits wide in two words with carry; min/max by CAS when they improve;
@@ -32,6 +33,8 @@ struct mr_fold_options {
     uint32_t slots_min;      /* first segment of a table, rounded up to a power of two; 0 = 4096 */
     uint32_t chunk_entries;  /* entries that a worker claims at once; 0 = default */
     uint64_t hash_mask;      /* 0 = none; tests force collisions with it */
+    const size_t *row_bytes; /* a rollup: what a row becomes when it is drained, its texts apart. The
+                                unit keeps a promise for its rows until it is retired. NULL: none */
 };
 
 struct mr_fold_stats {

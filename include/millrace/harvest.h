@@ -38,6 +38,15 @@ int64_t
 mr_rows_worst_bytes(const struct mr_layout *layout, uint32_t records, size_t bytes,
                     size_t raw_bytes_max);
 
+/* Greatest size of a row of a rollup, as CSV or JSON, without the bytes of its texts; what escapes add to
+ * a text in JSON is not counted. */
+size_t
+mr_harvest_row_bytes(const struct mr_layout *layout, uint32_t rollup);
+
+/* Greatest charge for the ledger rows of so many partitions. */
+int64_t
+mr_harvest_ledger_bytes(const struct mr_layout *layout, uint32_t partitions);
+
 /* Which table of a pipeline a body is for; also the order of the loads. */
 enum mr_target_kind { MR_TARGET_ROLLUP, MR_TARGET_DETAIL, MR_TARGET_QUARANTINE, MR_TARGET_LEDGER };
 

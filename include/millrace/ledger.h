@@ -38,6 +38,10 @@ mr_ledger_free(struct mr_ledger **ledger);
 MR_NODISCARD enum mr_rc
 mr_ledger_assign(struct mr_ledger *ledger, const struct mr_span *row);
 
+/* Partitions held. */
+uint32_t
+mr_ledger_partitions(const struct mr_ledger *ledger);
+
 /* Drops all partitions and forgets all units: their answers are ignored. Ends a failure. */
 void
 mr_ledger_revoke_all(struct mr_ledger *ledger);

@@ -15,6 +15,8 @@
 #define POOL_SHARE 2 /* of memory at most one in so many bytes; the rest is for tables and bodies */
 #define UNITS_MAX 64
 #define JOBS_MAX (UNITS_MAX * MRI_MAX_TARGETS)
+/* For what is made while a unit waits and cannot be refused: rows of the registry, trials of rows. */
+#define CONTROL_BYTES ((int64_t)2 << 20)
 /* A value, a key (each at most event.max_bytes) and room for a good load of small ones. */
 #define BATCH_BYTES_MIN ((size_t)512 << 10)
 
@@ -76,6 +78,7 @@ make_batches(struct mr_app *app)
         rc = mr_ring_new(app->batch_count, &app->full_batches);
     app->batch_fixed = pool_bytes(app, app->worker_count);
     mr_budget_force(&app->budget, app->batch_fixed);
+    mr_budget_keep(&app->budget, CONTROL_BYTES);
     for (uint32_t i = 0; rc == MR_OK && i < app->batch_count; i++) {
         struct mr_batch *batch;
         rc = mr_batch_new(MRI_BATCH_RECORDS, batch_bytes(app), &batch);
@@ -122,7 +125,11 @@ make_loader(struct mr_app *app, uint32_t index)
 static enum mr_rc
 make_stages(struct mr_app *app, struct mr_error *error)
 {
-    const struct mr_fold_options fold = {.budget = &app->budget, .seed = mr_hash_random()};
+    size_t row_bytes[MR_MAX_ROLLUPS];
+    for (uint32_t i = 0; i < app->layout->rollup_count; i++)
+        row_bytes[i] = mr_harvest_row_bytes(app->layout, i);
+    const struct mr_fold_options fold = {
+        .budget = &app->budget, .seed = mr_hash_random(), .row_bytes = row_bytes};
     enum mr_rc rc = make_batches(app);
     if (rc == MR_OK)
         rc = mr_ring_new(UNITS_MAX, &app->quiet_units);

@@ -46,6 +46,7 @@ struct mr_unit {
     struct mri_share shares[MRI_MAX_WORKERS]; /* [own: worker i, then harvest] */
     int64_t opened_ms, sealed_ms; /* [own: feed, then const] */
     uint64_t records, bytes;     /* [own: feed] */
+    int64_t promised;            /* [const] of the budget, for the ledger's rows, until it is freed */
     struct mr_target targets[MRI_MAX_TARGETS]; /* [own: harvest, then the loader of each] */
     uint32_t target_count;       /* [const] after harvest; data targets, the ledger's is behind */
     uint32_t remaining;          /* [lock: units_lock] data targets not loaded yet */

@@ -117,7 +117,7 @@ hand_out(struct mr_app *app)
     struct mr_batch *batch = app->pending;
     enum mr_rc rc = account(app, batch, &app->end_error);
     if (rc != MR_OK) {
-        mr_budget_refund(&app->budget, batch->reserved);
+        mr_budget_release(&app->budget, batch->reserved);
         batch->reserved = 0;
         return rc;
     }
@@ -134,17 +134,17 @@ hand_out(struct mr_app *app)
     return MR_OK;
 }
 
-/* Charges the worst case of the pending batch, and sees that a unit is open. MR_BUSY: no budget. */
+/* Keeps room for the worst case of the pending batch, and sees that a unit is open. MR_BUSY: no budget. */
 static enum mr_rc
 try_reserve(struct mr_app *app, int64_t need)
 {
-    if (!mr_budget_try(&app->budget, need))
+    if (!mr_budget_promise(&app->budget, need))
         return MR_BUSY;
     enum mr_rc rc = app->open ? MR_OK : mri_unit_open(app, &app->open);
     if (rc == MR_OK)
         app->pending->reserved = need;
     else
-        mr_budget_refund(&app->budget, need);
+        mr_budget_release(&app->budget, need);
     return rc;
 }
 
@@ -171,8 +171,7 @@ reserve(struct mr_app *app)
     if (idle && rc == MR_BUSY)
         return mr_error_set(&app->end_error, MR_MEMORY,
                             "one batch may need %lld bytes, and memory has %lld left of %lld",
-                            (long long)need,
-                            (long long)(app->budget.limit - mr_budget_used(&app->budget)),
+                            (long long)need, (long long)mr_budget_left(&app->budget),
                             (long long)app->budget.limit);
     if (rc != MR_OK && rc != MR_BUSY)
         return mr_error_set(&app->end_error, rc, "a unit cannot be opened: %s", mr_rc_text(rc));

@@ -154,6 +154,7 @@ probe_refresh(void *context)
     mr_metrics_set(app->metrics, MR_M_UNITS_SEALED, now.units[MR_UNIT_SEALED]);
     mr_metrics_set(app->metrics, MR_M_UNITS_LOADED, now.units[MR_UNIT_LOADED]);
     mr_metrics_set(app->metrics, MR_M_MEMORY_USED, (double)mr_budget_used(&app->budget));
+    mr_metrics_set(app->metrics, MR_M_MEMORY_PROMISED, (double)mr_budget_promised(&app->budget));
     mr_metrics_set(app->metrics, MR_M_MEMORY_PEAK,
                    (double)atomic_load_explicit(&app->budget.peak, memory_order_relaxed));
     mr_metrics_set(app->metrics, MR_M_MEMORY_LIMIT, (double)app->budget.limit);
@@ -203,9 +204,9 @@ probe_status(void *context, struct mr_text *json)
                  now.units[MR_UNIT_OPEN], now.units[MR_UNIT_SEALED], now.units[MR_UNIT_LOADED]);
     mr_text_addf(json,
                  ",\"records\":{\"loaded\":%" PRIu64 ",\"committed\":%" PRIu64
-                 "},\"memory\":{\"used\":%" PRId64 ",\"limit\":%" PRId64 "}",
+                 "},\"memory\":{\"used\":%" PRId64 ",\"promised\":%" PRId64 ",\"limit\":%" PRId64 "}",
                  now.landed_records, now.committed_records, mr_budget_used(&app->budget),
-                 app->budget.limit);
+                 mr_budget_promised(&app->budget), app->budget.limit);
     mr_text_addf(json, ",\"oldest_wait_seconds\":%.3f,\"freshness_seconds\":%.3f}\n",
                  (double)now.oldest_wait_ms / 1000.0, freshness_seconds(&now));
 }

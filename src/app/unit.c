@@ -7,11 +7,27 @@
 #include "millrace/base/clock.h"
 #include "millrace/base/race.h"
 
+/* Room for the ledger's rows, which are made when the unit can no longer be refused. */
+static enum mr_rc
+promise_ledger(struct mr_app *app, struct mr_unit *unit)
+{
+    pthread_mutex_lock(&app->units_lock);
+    uint32_t partitions = mr_ledger_partitions(app->ledger);
+    pthread_mutex_unlock(&app->units_lock);
+    int64_t bytes = mr_harvest_ledger_bytes(app->layout, partitions);
+    if (!mr_budget_promise(&app->budget, bytes))
+        return MR_BUSY;
+    unit->promised = bytes;
+    return MR_OK;
+}
+
 enum mr_rc
 mri_unit_open(struct mr_app *app, struct mr_unit **ret_unit)
 {
     struct mr_unit *unit = calloc(1, sizeof *unit);
     enum mr_rc rc = unit ? mr_fold_unit_open(app->fold, &unit->fold) : MR_MEMORY;
+    if (rc == MR_OK)
+        rc = promise_ledger(app, unit);
     for (uint32_t i = 0; rc == MR_OK && i < app->worker_count; i++)
         rc = mr_rows_new(app->layout, &app->budget, (size_t)app->config->quarantine.raw_bytes,
                          &unit->shares[i].rows);
@@ -61,6 +77,7 @@ mri_unit_free(struct mr_app *app, struct mr_unit **unit)
             mr_body_fini(&(*unit)->targets[i].body);
     if ((*unit)->fold)
         mr_fold_unit_retire(app->fold, &(*unit)->fold);
+    mr_budget_release(&app->budget, (*unit)->promised);
     free(*unit);
     *unit = NULL;
 }

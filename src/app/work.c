@@ -132,7 +132,7 @@ finish_batch(struct mri_worker *worker, struct mr_batch *batch)
     struct mr_unit *unit = batch->unit;
     int64_t reserved = batch->reserved;
     mr_batch_reset(batch);
-    mr_budget_refund(&app->budget, reserved);
+    mr_budget_release(&app->budget, reserved);
     bool pushed = mr_ring_push_mpmc(app->free_batches, batch);
     MR_INSIST(pushed);
     mri_unit_release(app, unit);

@@ -40,6 +40,12 @@ mri_ledger_find_part(const struct mr_ledger *ledger, uint16_t topic, int32_t par
     return found ? ledger->parts[at] : NULL;
 }
 
+uint32_t
+mr_ledger_partitions(const struct mr_ledger *ledger)
+{
+    return ledger->part_count;
+}
+
 void
 mri_ledger_drop_parts(struct mr_ledger *ledger)
 {

@@ -5,7 +5,6 @@
 
 #include "millrace/base/assert.h"
 
-#define CHUNK_MIN ((size_t)64 << 10)
 #define CHUNK_MAX ((size_t)1 << 20)
 
 void
@@ -14,11 +13,14 @@ mr_body_init(struct mr_body *body, enum mr_body_format format, struct mr_budget 
     *body = (struct mr_body){.format = format, .budget = budget};
 }
 
-/* Small tables get small chunks: each next one doubles up to CHUNK_MAX. */
+/* Small bodies get small chunks: each next one is an eighth of the body, so that no more than that is
+ * charged in vain. */
 static size_t
 next_capacity(const struct mr_body *body, size_t need)
 {
-    size_t capacity = body->last ? body->last->capacity * 2 : CHUNK_MIN;
+    size_t capacity = body->bytes / 8;
+    if (capacity < MR_BODY_LEAST)
+        capacity = MR_BODY_LEAST;
     if (capacity > CHUNK_MAX)
         capacity = CHUNK_MAX;
     return capacity < need ? need : capacity;

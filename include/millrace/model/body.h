@@ -15,6 +15,9 @@
 #define MR_CSV_COLUMN_SEPARATOR '\x01'
 #define MR_CSV_ROW_DELIMITER '\x02'
 
+/* Least memory that a body with rows takes, in bytes, without its chunk's header. */
+#define MR_BODY_LEAST ((size_t)64 << 10)
+
 enum mr_body_format { MR_BODY_CSV, MR_BODY_JSON };
 
 struct mr_chunk {

@@ -10,11 +10,29 @@
 /* A segment of 2S slots is linked when one of S holds at least S/2 keys (table.c): 16 bytes of new
  * slots a slot, so each key pays for 32. Growing then never needs a charge of its own. */
 #define SLOT_SHARE 32
+/* A body leaves the end of a chunk when the next row does not fit: less than that row. So twice the texts
+ * are room for them, however long they are. */
+#define TEXT_SHARE 2
 
 int64_t
 mri_fold_entry_cost(const struct mri_shape *shape)
 {
-    return (int64_t)shape->entry_bytes + SLOT_SHARE;
+    return (int64_t)shape->entry_bytes + SLOT_SHARE + shape->row_promise;
+}
+
+static void
+charge(struct mr_fold *fold, struct mri_share *share, int64_t cost, int64_t promise)
+{
+    mr_budget_force(fold->budget, cost);
+    mr_budget_keep(fold->budget, promise);
+    share->charged += cost;
+    share->promised += promise;
+}
+
+int64_t
+mri_fold_area_promise(const struct mr_fold *fold, size_t capacity)
+{
+    return fold->promises ? TEXT_SHARE * (int64_t)capacity : 0;
 }
 
 size_t
@@ -56,8 +74,7 @@ mri_fold_claim(struct mr_fold *fold, struct mri_table *table, struct mri_share *
     int64_t cost = (int64_t)SLOT_SHARE * fold->chunk;
     if (first >= table->paid_entries)
         cost += (int64_t)table->shape->entry_bytes * fold->chunk;
-    mr_budget_force(fold->budget, cost);
-    share->charged += cost;
+    charge(fold, share, cost, table->shape->row_promise * fold->chunk);
     return first;
 }
 
@@ -71,9 +88,7 @@ mri_fold_bytes_reserve(struct mr_fold *fold, struct mri_share *share, size_t nee
     area = malloc(sizeof *area + capacity);
     MR_INSIST(area != NULL); /* as in need_block */
     *area = (struct mri_bytes){.next = share->bytes, .capacity = capacity};
-    int64_t cost = (int64_t)(sizeof *area + capacity);
-    mr_budget_force(fold->budget, cost);
-    share->charged += cost;
+    charge(fold, share, (int64_t)(sizeof *area + capacity), mri_fold_area_promise(fold, capacity));
     share->bytes = area;
     return area->data;
 }

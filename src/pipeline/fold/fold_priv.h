@@ -73,6 +73,7 @@ struct mri_shape {
     struct mri_output outputs[MR_MAX_MEASURES * 2];
     uint32_t entry_bytes;  /* multiple of a cache line */
     uint32_t inline_bytes; /* key bytes that fit into the entry */
+    int64_t row_promise;   /* for the row that an entry is drained to; texts in byte areas apart */
 };
 
 /* Header of an entry; then inline_bytes of key (or a pointer to a longer one), then the words at
@@ -123,6 +124,7 @@ struct mri_chunk {
 struct mri_share {
     struct mri_bytes *bytes; /* byte areas, newest first */
     int64_t charged;         /* to the budget, for entries and byte areas */
+    int64_t promised;        /* for the rows that they are drained to */
     struct mri_chunk chunks[MR_MAX_ROLLUPS];
     struct {
         _Atomic uint64_t lookups, probes_total, probes_max; /* [atomic: relaxed, one writer] */
@@ -135,6 +137,7 @@ struct mr_fold_unit {
     struct mr_fold_unit *next_free;        /* [lock: pool] */
     bool open;                             /* [lock: pool] */
     int64_t charged;                       /* [own: owner] bytes kept from unit to unit */
+    int64_t promised;                      /* [own: owner] for the first chunk of each body */
     struct mri_share *shares[MRI_WORKERS]; /* [own: worker i, then owner] */
     struct mri_table tables[];
 };
@@ -144,6 +147,7 @@ struct mr_fold {
     uint64_t seed, hash_mask;                   /* [const] */
     size_t default_bytes;                       /* [const] of the layout */
     uint32_t slots_min, chunk;                  /* [const] powers of two */
+    bool promises;                              /* [const] room for drained rows */
     uint32_t rollup_count;                      /* [const] */
     struct mri_shape *shapes;                   /* [const] */
     _Atomic uint64_t workers[MRI_WORKERS / 64]; /* [atomic: acquire/release] ids in use */
@@ -235,6 +239,9 @@ size_t mri_fold_block_bytes(const struct mri_table *table, uint32_t block);
 
 /* Worst case of what one new key charges: its entry and its part of the next slot array. */
 int64_t mri_fold_entry_cost(const struct mri_shape *shape);
+
+/* What is promised for the texts of an area. */
+int64_t mri_fold_area_promise(const struct mr_fold *fold, size_t capacity);
 
 /* table.c */
 MR_NODISCARD struct mri_segment *mri_fold_segment_new(uint64_t slots);

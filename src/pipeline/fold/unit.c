@@ -7,6 +7,7 @@
 #include "millrace/base/assert.h"
 #include "millrace/base/attr.h"
 #include "millrace/base/pages.h"
+#include "millrace/model/body.h"
 
 /* Thread: owner, or the unit's last one. Every access by workers happened before. */
 static struct mri_segment *
@@ -73,7 +74,7 @@ mri_fold_unit_new(struct mr_fold *fold)
 void
 mri_fold_unit_free(struct mr_fold_unit *unit)
 {
-    int64_t charged = unit->charged;
+    int64_t charged = unit->charged, promised = unit->promised;
     for (uint32_t i = 0; i < unit->fold->rollup_count; i++) {
         free_segments(newest_own(&unit->tables[i]));
         free_blocks(&unit->tables[i]);
@@ -82,10 +83,12 @@ mri_fold_unit_free(struct mr_fold_unit *unit)
         if (!unit->shares[i])
             continue;
         charged += unit->shares[i]->charged;
+        promised += unit->shares[i]->promised;
         free_bytes(unit->shares[i]);
         free(unit->shares[i]);
     }
     mr_budget_refund(unit->fold->budget, charged);
+    mr_budget_release(unit->fold->budget, promised);
     free(unit);
 }
 
@@ -160,6 +163,19 @@ fit_table(struct mr_fold_unit *unit, struct mri_table *table, uint64_t wanted)
     return rc == MR_BUSY ? make_table(unit, table, unit->fold->slots_min) : rc;
 }
 
+/* Each rollup's body begins with a whole chunk, however few its rows are. */
+static enum mr_rc
+promise_bodies(struct mr_fold_unit *unit)
+{
+    int64_t bytes = (int64_t)(unit->fold->rollup_count * MR_BODY_LEAST);
+    if (!unit->fold->promises)
+        return MR_OK;
+    if (!mr_budget_promise(unit->fold->budget, bytes))
+        return MR_BUSY;
+    unit->promised += bytes;
+    return MR_OK;
+}
+
 enum mr_rc
 mri_fold_unit_fit(struct mr_fold_unit *unit)
 {
@@ -168,7 +184,7 @@ mri_fold_unit_fit(struct mr_fold_unit *unit)
         if (rc != MR_OK)
             return rc;
     }
-    return MR_OK;
+    return promise_bodies(unit);
 }
 
 /* The next use of the array has another generation, so the words of this one read as empty; when
@@ -203,9 +219,9 @@ reset_table(struct mri_table *table)
            (int64_t)(table->paid_entries * table->shape->entry_bytes);
 }
 
-/* One byte area of the usual size is kept. */
+/* One byte area of the usual size is kept, with the promise for its texts. */
 static int64_t
-reset_share(struct mri_share *share)
+reset_share(const struct mr_fold *fold, struct mri_share *share)
 {
     struct mri_bytes *kept = share->bytes;
     if (kept && kept->capacity == MRI_BYTES_BLOCK) {
@@ -217,26 +233,33 @@ reset_share(struct mri_share *share)
     }
     free_bytes(share);
     memset(share, 0, sizeof *share);
+    if (!kept)
+        return 0;
     share->bytes = kept;
-    return kept ? (int64_t)(sizeof *kept + kept->capacity) : 0;
+    share->promised = mri_fold_area_promise(fold, kept->capacity);
+    return (int64_t)(sizeof *kept + kept->capacity);
 }
 
 void
 mri_fold_unit_reset(struct mr_fold_unit *unit)
 {
-    int64_t charged = unit->charged, kept = 0;
+    int64_t charged = unit->charged, kept = 0, promised = unit->promised;
     for (uint32_t i = 0; i < unit->fold->rollup_count; i++)
         kept += reset_table(&unit->tables[i]);
     for (uint32_t i = 0; i < MRI_WORKERS; i++) {
         if (!unit->shares[i])
             continue;
         charged += unit->shares[i]->charged;
-        kept += reset_share(unit->shares[i]);
+        promised += unit->shares[i]->promised;
+        kept += reset_share(unit->fold, unit->shares[i]);
+        promised -= unit->shares[i]->promised;
     }
     /* Each key paid its share of the slots that were linked (arena.c). */
     MR_INSIST(charged >= kept);
     mr_budget_refund(unit->fold->budget, charged - kept);
+    mr_budget_release(unit->fold->budget, promised);
     unit->charged = kept;
+    unit->promised = 0;
 }
 
 struct mri_share *

@@ -82,14 +82,31 @@ put_span(char *out,
     return out;
 }
 
+/* Of a row, without chain and topic. */
+static size_t
+span_fixed(const struct mr_layout *layout)
+{
+    size_t bound = 16 * MRI_FIXED_MAX + strlen(layout->pipeline);
+    for (uint32_t i = 0; i < layout->rollup_count; i++)
+        bound += MRI_FIXED_MAX + strlen(layout->rollups[i].table);
+    return bound;
+}
+
 static size_t
 span_bound(const struct ledger_row *row, const struct mr_span *span)
 {
-    size_t bound = 16 * MRI_FIXED_MAX + strlen(row->layout->pipeline) + strlen(row->chain) +
-                   strlen(row->layout->topics[span->topic]);
-    for (uint32_t i = 0; i < row->layout->rollup_count; i++)
-        bound += MRI_FIXED_MAX + strlen(row->layout->rollups[i].table);
-    return bound;
+    return span_fixed(row->layout) + strlen(row->chain) + strlen(row->layout->topics[span->topic]);
+}
+
+int64_t
+mr_harvest_ledger_bytes(const struct mr_layout *layout, uint32_t partitions)
+{
+    size_t topic = 0;
+    for (uint32_t i = 0; i < layout->topic_count; i++)
+        topic = strlen(layout->topics[i]) > topic ? strlen(layout->topics[i]) : topic;
+    size_t bytes = partitions * (span_fixed(layout) + MR_CHAIN_CHARS + topic);
+    /* As of a body: an eighth in vain, and the first chunk whole, with its header. */
+    return (int64_t)(bytes + bytes / 8 + MR_BODY_LEAST + sizeof(struct mr_chunk));
 }
 
 enum mr_rc

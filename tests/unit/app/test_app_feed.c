@@ -267,7 +267,7 @@ Test(app_feed, too_little_memory_for_one_batch_is_said_with_its_size)
     const struct world_options options = {.records = 100};
     app_case_open(&c, &options);
     app_case_build(&c);
-    c.app->budget.limit = c.app->batch_fixed + 1000;
+    c.app->budget.limit += 1000 - mr_budget_left(&c.app->budget);
     app_case_start(&c);
     app_case_wait(&c, app_case_ended);
     T_INT_EQ(app_case_join(&c), MR_MEMORY);
@@ -298,7 +298,9 @@ Test(app_feed, memory_kept_for_later_units_does_not_end_the_run)
     fill_pool(c.app->fold);
     int64_t kept = mr_budget_used(&c.app->budget) - c.app->batch_fixed;
     T_TRUE(kept >= 4 * 65536);
-    c.app->budget.limit = c.app->batch_fixed + batch + kept / 4 + 1024;
+    int64_t unit = mr_harvest_ledger_bytes(c.app->layout, WORLD_PARTITIONS * WORLD_TOPICS) +
+                   (int64_t)(c.app->layout->rollup_count * MR_BODY_LEAST);
+    c.app->budget.limit += batch + unit + 1024 - (mr_budget_left(&c.app->budget) + kept * 3 / 4);
     app_case_start(&c);
     app_case_wait(&c, committed_some);
     mr_app_stop(c.app);

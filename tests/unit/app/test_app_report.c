@@ -166,6 +166,7 @@ Test(app_report, status_and_metrics_say_what_landed_and_what_is_in_use)
     T_INT_EQ(number_in(status, "kafka", "partitions"), 2);
     T_INT_EQ(number_in(status, "kafka", "lag_records"), 40);
     T_INT_EQ(number_in(status, "memory", "used"), mr_budget_used(&c.app->budget));
+    T_INT_EQ(number_in(status, "memory", "promised"), mr_budget_promised(&c.app->budget));
     json_decref(status);
     struct mr_status_probes probes = mri_report_probes(c.app);
     for (int i = 0; i < 2; i++) /* sums are carried over once, not at each look */

@@ -135,3 +135,28 @@ Test(base_budget, refuses_what_does_not_fit_and_takes_what_was_promised)
     T_INT_EQ(mr_budget_used(&budget), 0);
     T_INT_EQ(budget.peak, 150);
 }
+
+Test(base_budget, keeps_what_is_promised_free_and_counts_only_charges_as_use)
+{
+    struct mr_budget budget;
+    mr_budget_init(&budget, 100);
+    T_TRUE(mr_budget_promise(&budget, 60));
+    T_INT_EQ(mr_budget_used(&budget), 0);
+    T_INT_EQ(mr_budget_promised(&budget), 60);
+    T_INT_EQ(mr_budget_left(&budget), 40);
+    T_TRUE(!mr_budget_try(&budget, 41));
+    T_TRUE(!mr_budget_promise(&budget, 41));
+    mr_budget_force(&budget, 60); /* within the promise, and beside it until it ends */
+    T_INT_EQ(mr_budget_left(&budget), -20);
+    T_INT_EQ(budget.peak, 60);
+    mr_budget_release(&budget, 60);
+    T_INT_EQ(mr_budget_left(&budget), 40);
+    T_INT_EQ(mr_budget_promised(&budget), 0);
+    mr_budget_keep(&budget, 10); /* a part that outlives its promise */
+    T_TRUE(!mr_budget_try(&budget, 31));
+    T_TRUE(mr_budget_try(&budget, 30));
+    mr_budget_release(&budget, 10);
+    mr_budget_refund(&budget, 90);
+    T_INT_EQ(mr_budget_left(&budget), 100);
+    T_INT_EQ(budget.peak, 90);
+}

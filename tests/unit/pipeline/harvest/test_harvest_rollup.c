@@ -2,6 +2,7 @@
 #include "harvest_fixture.h"
 #include "test.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct line {
@@ -17,8 +18,10 @@ static void
 start(struct line *line)
 {
     mr_budget_init(&line->budget, INT64_MAX);
-    struct mr_fold_options options = {.budget = &line->budget, .seed = 1};
     line->layout = ff_layout(&line->rollup, 1);
+    size_t row_bytes = mr_harvest_row_bytes(&line->layout, 0);
+    struct mr_fold_options options = {
+        .budget = &line->budget, .seed = 1, .row_bytes = &row_bytes};
     line->fold = ff_fold(&line->layout, &options);
     T_INT_EQ(mr_fold_worker_new(line->fold, &line->worker), MR_OK);
     T_INT_EQ(mr_fold_unit_open(line->fold, &line->unit), MR_OK);
@@ -178,4 +181,44 @@ Test(harvest_rollup, a_sum_beyond_its_column_is_refused_and_nothing_is_left)
     mr_fold_unit_retire(line.fold, &line.unit);
     mr_fold_worker_free(&line.worker);
     mr_fold_free(&line.fold);
+}
+
+/* Wide numbers and texts of this length, for which the rollup has a dimension and an extreme. */
+static void
+add_wide(struct line *line, uint32_t row, char *text, size_t len, bool unsafe)
+{
+    const __int128 e18 = (__int128)INT64_C(1000000000000000000);
+    struct mr_value values[FF_COUNT];
+    struct mr_event event = ff_event(values, INT64_MAX / 4);
+    snprintf(text, 9, "%08u", row);
+    text[8] = unsafe ? '\x02' : 'x';
+    values[FF_NAME] = ff_text("");
+    values[FF_NAME].text = (struct mr_slice){text, len};
+    values[FF_NAME].csv_unsafe = unsafe;
+    values[FF_NUM] = ff_i64(INT64_MIN + 1);
+    values[FF_PRICE] = ff_dec(-e18 + 1);
+    values[FF_WIDE] = ff_dec(-e18 * e18 + 1);
+    mr_fold_add(line->worker, line->unit, &event, 1);
+}
+
+Test(harvest_rollup, rows_never_take_more_memory_than_their_unit_was_promised)
+{
+    static const size_t lens[] = {9, 60, 700, 30000};
+    static char text[30000];
+    for (unsigned mode = 0; mode < 2 * MR_ARRAY_LEN(lens); mode++) {
+        struct line line = {.rollup = {.table = "wide", .size_us = 60000000, .dim_count = 1}};
+        size_t len = lens[mode / 2];
+        line.rollup.dims[0] = FF_NAME;
+        every_measure(&line.rollup);
+        memset(text, 'x', sizeof text);
+        start(&line);
+        for (uint32_t row = 0; row < 3000 && row * len < 20000000; row++)
+            add_wide(&line, row, text, len, mode % 2 && row == 1);
+        int64_t used = mr_budget_used(&line.budget), promised = mr_budget_promised(&line.budget);
+        free(finish(&line, mode % 2 ? MR_BODY_JSON : MR_BODY_CSV));
+        T_TRUE_MSG(line.budget.peak > used && line.budget.peak - used <= promised,
+                   "%lld bytes, promised %lld, mode %u", (long long)(line.budget.peak - used),
+                   (long long)promised, mode);
+        T_INT_EQ(mr_budget_left(&line.budget), INT64_MAX);
+    }
 }
