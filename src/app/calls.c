@@ -1,20 +1,21 @@
 /* Steps of the protocol that talk to StarRocks, as calls: feed puts them, loaders run them. A LOAD is
  * spread over the loaders, a target each; every other call is one job of the control threads, so that
  * a COMMIT never waits behind the bodies of a later unit. */
+#include "exact_priv.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "exact_priv.h"
 #include "millrace/base/assert.h"
 #include "millrace/base/clock.h"
 #include "millrace/base/log.h"
 #include "millrace/base/race.h"
 #include "millrace/model/tables.h"
 
-
 static bool
 is_given_up(const struct mri_call *call)
 {
+    /* Relaxed: a request; nothing else is read through it. */
     return atomic_load_explicit(&call->give_up, memory_order_relaxed);
 }
 

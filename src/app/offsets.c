@@ -1,8 +1,9 @@
 /* Offset commits of the protocol and their reading back: what is in the metadata of each partition. */
+#include "exact_priv.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "exact_priv.h"
 #include "millrace/base/assert.h"
 #include "millrace/base/log.h"
 

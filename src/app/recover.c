@@ -1,10 +1,11 @@
 /* Recovery of partitions at an assignment: does the steps of the protocol's machine, one at a time, and
  * says where to start. */
+#include "exact_priv.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "exact_priv.h"
 #include "millrace/base/assert.h"
 #include "millrace/base/clock.h"
 #include "millrace/base/log.h"
@@ -28,6 +29,7 @@ struct run {
 static bool
 stopping(const struct mr_app *app)
 {
+    /* Relaxed: a request; nothing else is read through it. */
     return atomic_load_explicit(&app->stopping, memory_order_relaxed);
 }
 
@@ -183,14 +185,14 @@ run_steps(struct run *run, enum mr_outcome_end *ret_end)
         mri_exact_point("recover", step.kind, "before");
         enum mr_rc rc = do_step(run, &step);
         mri_exact_point("recover", step.kind, "after");
-        if (rc != MR_OK && ++run->failures >= TRIES)
-            return rc;
-        if (rc == MR_OK)
+        if (rc == MR_OK) {
             run->failures = 0;
-        else
-            mr_sql_close(&run->sql);
-        if (rc != MR_OK)
-            mr_clock_sleep_ms(AGAIN_MS);
+            continue;
+        }
+        if (++run->failures >= TRIES)
+            return rc;
+        mr_sql_close(&run->sql);
+        mr_clock_sleep_ms(AGAIN_MS);
     }
     return MR_BUSY;
 }
@@ -198,8 +200,9 @@ run_steps(struct run *run, enum mr_outcome_end *ret_end)
 static void
 log_verdict(const struct mr_app *app, const struct mr_verdict *verdict)
 {
-    static const char *const kinds[] = {"start", "replay", "partial replay", "first start", "ask",
-                                        "stop"};
+    static const char *const kinds[] = {
+        [MR_VERDICT_START] = "start",     [MR_VERDICT_REPLAY] = "replay",
+        [MR_VERDICT_FIRST] = "first start", [MR_VERDICT_STOP] = "stop"};
     bool plain = verdict->kind != MR_VERDICT_REPLAY && verdict->alarms == 0;
     mr_log(plain ? MR_LOG_DEBUG : MR_LOG_WARN, "app", "recovered",
            MR_STR("topic", app->layout->topics[verdict->place.topic]),

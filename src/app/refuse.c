@@ -5,15 +5,17 @@
  * rollups and totals agree.
  *
  * Threads: found by a loader, asked by the workers. Progress: a look-up is wait-free.
- * Memory: two lists of at most MRI_NOTED_MAX offsets, of which the newest stay: the one before may still be a worker's, the one before
- *   that is nobody's, for the units of its time are quiet by the time that a later one is searched.
+ * Memory: two lists of at most MRI_NOTED_MAX offsets, the newest. The list before may still be a
+ *   worker's, the one before that is nobody's, for the units of its time are quiet by the time that a
+ *   later one is searched.
  * Limits: more refused rows than FOUND_MAX in one unit, or SAMPLES refused ones spread over SAMPLE_MIN or
  * more, mean that the table does not fit the events: that is an operator's to mend, and nothing is
  * noted. */
+#include "exact_priv.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "exact_priv.h"
 #include "millrace/base/assert.h"
 #include "millrace/base/log.h"
 
@@ -75,6 +77,7 @@ mri_refuse_noted(struct mr_app *app)
 void
 mri_refuse_free(struct mr_app *app)
 {
+    /* Relaxed: all other threads have ended. */
     struct mri_refusals *list = atomic_load_explicit(&app->refusals, memory_order_relaxed);
     while (list) {
         struct mri_refusals *before = list->before;
@@ -140,7 +143,7 @@ try_rows(struct search *search, uint64_t first, uint64_t rows, char message[160]
     bool whole = rows == search->job->body->rows;
     if (!whole && mr_harvest_slice(search->job->body, first, rows, &body) != MR_OK)
         return MR_OUTCOME_RETRY;
-    /* A letter, so that no fence ever meets it. */
+    /* A letter, so that no fence ever meets it. Relaxed: a number that nobody else gets. */
     uint64_t trial = atomic_fetch_add_explicit(&app->trials, 1, memory_order_relaxed) + 1;
     snprintf(label, sizeof label, "%s-%s-t%llu", app->layout->pipeline,
              search->call->step.chain.text, (unsigned long long)trial);

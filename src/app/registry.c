@@ -1,9 +1,10 @@
 /* The registry of chains in the sink: a chain is announced, seen to be there, and closed over those of its
  * predecessors. Thread: the control threads, one call at a time. */
+#include "exact_priv.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "exact_priv.h"
 #include "millrace/base/assert.h"
 #include "millrace/base/clock.h"
 #include "millrace/base/log.h"
@@ -103,19 +104,20 @@ static uint32_t
 find_old(struct mr_app *app, struct mr_registry_row **ret_rows)
 {
     const struct mri_exact *exact = app->exact;
-    struct mr_place *places = mri_offsets_places(exact->starts, exact->start_count);
     struct mr_sql *sql = NULL;
     struct mr_error error = {.rc = MR_OK};
     uint32_t count = 0;
     *ret_rows = NULL;
+    if (app->options.without_sql)
+        return 0;
+    struct mr_place *places = mri_offsets_places(exact->starts, exact->start_count);
     MR_INSIST(places);
-    enum mr_rc rc = app->options.without_sql ? MR_STOPPED
-                                             : mr_sql_connect_leader(app->config, &sql, &error);
+    enum mr_rc rc = mr_sql_connect_leader(app->config, &sql, &error);
     if (rc == MR_OK)
         rc = mr_sql_chains_closed_before(sql, app->layout, places, exact->start_count,
                                          mr_clock_wall_us() - CLOSED_KEPT_US, ret_rows, &count,
                                          &error);
-    if (rc != MR_OK && !app->options.without_sql)
+    if (rc != MR_OK)
         mr_log_error("verify", "old rows of the registry stay for now", &error);
     mr_sql_close(&sql);
     free(places);
