@@ -54,6 +54,16 @@ on_positions(void *context, const struct mr_span *spans, uint32_t count)
     return rc;
 }
 
+/* A chain that ends meanwhile gives up what it has. */
+static bool
+finish_units(struct mr_app *app)
+{
+    bool chained = app->exact && app->exact->live;
+    int64_t limit_ms = app->hurried ? 0 : REVOKE_MS;
+    return mri_commit_drain(app, limit_ms, false) && !has_failed(app) &&
+           (!chained || app->exact->live);
+}
+
 /* Orderly: what was taken is finished and committed, so that the next owner repeats nothing. Lost:
  * commits are hopeless; what has not landed is given up and will be read again by the next owner. */
 static void
@@ -63,12 +73,12 @@ on_revoked(void *context, bool lost)
     /* Not part of any unit yet: whoever owns the partitions next reads them again. */
     if (app->pending)
         mr_batch_reset(app->pending);
+    bool replays = app->exact && app->exact->replaying;
     mri_exact_drop_replay(app);
     mri_cut(app, MR_M_CUT_STOP);
     if (app->exact)
         app->exact->in_event = true;
-    int64_t limit_ms = app->hurried ? 0 : REVOKE_MS;
-    bool finished = !lost && mri_commit_drain(app, limit_ms, false) && !has_failed(app);
+    bool finished = !lost && finish_units(app) && !replays;
     if (app->exact) {
         mri_exact_leave(app);
         app->exact->in_event = false;
