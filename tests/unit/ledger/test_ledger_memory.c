@@ -68,8 +68,10 @@ Test(ledger_memory, a_partition_that_cannot_be_assigned_is_not_held)
         T_INT_EQ(mr_ledger_assign(ledger, &row), MR_MEMORY);
         row.partition++;
     }
+    T_INT_EQ(mr_ledger_partitions(ledger), 0);
     row.partition = 0;
     T_INT_EQ(mr_ledger_assign(ledger, &row), MR_OK);
+    T_INT_EQ(mr_ledger_partitions(ledger), 1);
     uint64_t unit = fill_unit(ledger, 5, 10);
     uint32_t count = 0;
     T_TRUE(mr_ledger_offsets(ledger, unit, &count) != NULL);

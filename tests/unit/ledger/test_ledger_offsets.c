@@ -305,5 +305,8 @@ Test(ledger_offsets, the_limit_of_partitions_is_an_error_not_an_overflow)
     T_INT_EQ(rows[17].partition, 17);
     T_INT_EQ(rows[17].start, 17);
     T_INT_EQ(rows[17].end, 5001);
+    T_INT_EQ(mr_ledger_partitions(ledger), MR_LEDGER_PARTITIONS);
+    mr_ledger_revoke_all(ledger);
+    T_INT_EQ(mr_ledger_partitions(ledger), 0);
     mr_ledger_free(&ledger);
 }
