@@ -19,6 +19,7 @@
 #include "millrace/base/assert.h"
 #include "millrace/base/log.h"
 
+#define PIECE_BYTES 524288u /* of a body, copied at once: within what app.c keeps free for it */
 #define FOUND_MAX 256
 #define TRIAL_TIMEOUT_S 60
 #define SAMPLE_MIN 64 /* rows from which on some of them are tried first */
@@ -35,7 +36,6 @@ struct search {
     struct mri_loader *loader;
     const struct mri_call *call;
     const struct mr_load_job *job; /* of the whole body */
-    const struct mr_source *sources;
     struct mri_refused found[FOUND_MAX];
     uint32_t count;
     bool failed; /* a trial without a clear answer, or too many rows: nothing is known */
@@ -159,6 +159,19 @@ try_rows(struct search *search, uint64_t first, uint64_t rows, char message[160]
     return outcome;
 }
 
+/* Where a row comes from. */
+static struct mr_source
+source_of(const struct search *search, uint64_t row)
+{
+    struct mr_source source;
+    struct mr_body body;
+    bool known = mr_harvest_slice(search->job->body, row, 1, &body) == MR_OK &&
+                 mr_harvest_sources(search->loader->app->layout, &body, &source) == MR_OK;
+    MR_INSIST(known); /* a row of our own body */
+    mr_body_fini(&body);
+    return source;
+}
+
 /* Depth is the logarithm of the rows. */
 static void
 search_rows(struct search *search, uint64_t first, uint64_t rows)
@@ -173,12 +186,29 @@ search_rows(struct search *search, uint64_t first, uint64_t rows)
         search->failed = true;
     } else if (rows == 1) {
         struct mri_refused *row = &search->found[search->count++];
-        row->at = search->sources[first];
+        row->at = source_of(search, first);
         memcpy(row->message, message, sizeof row->message);
     } else {
         search_rows(search, first, rows / 2);
         search_rows(search, first + rows / 2, rows - rows / 2);
     }
+}
+
+/* Halves are copies, so a large body is searched piece by piece. */
+static void
+search_body(struct search *search)
+{
+    const struct mr_body *body = search->job->body;
+    char message[160];
+    uint64_t piece = body->rows * PIECE_BYTES / (body->bytes + 1) + 1;
+    if (piece < body->rows) {
+        enum mr_outcome outcome = try_rows(search, 0, body->rows, message);
+        search->failed = outcome != MR_OUTCOME_DONE && outcome != MR_OUTCOME_REJECTED;
+        if (outcome != MR_OUTCOME_REJECTED)
+            return;
+    }
+    for (uint64_t first = 0; first < body->rows; first += piece)
+        search_rows(search, first, body->rows - first < piece ? body->rows - first : piece);
 }
 
 /* So many of many rows, from the first to the last, are all refused: then it is the table, not the
@@ -210,24 +240,19 @@ static bool
 find(struct mri_loader *loader, const struct mri_call *call, const struct mr_load_job *job)
 {
     struct mr_app *app = loader->app;
-    struct mr_source *sources = malloc((job->body->rows + 1) * sizeof *sources);
     struct search *search = calloc(1, sizeof *search);
-    MR_INSIST(sources && search);
+    MR_INSIST(search);
     search->loader = loader;
     search->call = call;
     search->job = job;
-    search->sources = sources;
-    bool known = mr_harvest_sources(app->layout, job->body, sources) == MR_OK;
-    MR_INSIST(known); /* our own body */
     if (!is_table(search))
-        search_rows(search, 0, job->body->rows);
+        search_body(search);
     bool found = !search->failed && search->count > 0;
     if (found) {
         log_found(app, search);
         mri_refuse_note(app, search->found, search->count);
     }
     free(search);
-    free(sources);
     return found;
 }
 
