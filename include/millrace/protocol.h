@@ -169,7 +169,8 @@ enum mr_step_kind {
     MR_STEP_READ_REGISTRY,  /* mr_recovery_registry */
     MR_STEP_READ_LEDGER,    /* mr_recovery_ledger */
     MR_STEP_ASK_STATE,      /* state, answers as VISIBLE; only a committed label is believed */
-    MR_STEP_ASK_TOPIC,      /* is `place` the same topic? OK: yes; UNKNOWN: in doubt */
+    MR_STEP_ASK_TOPIC,      /* is `place` the topic that was read up to `offset`? OK: yes; UNKNOWN: in
+                             * doubt */
     MR_STEP_PAUSE,          /* wait for a session timeout; OK */
     MR_STEP_END             /* see `outcome`; nothing follows */
 };
@@ -198,6 +199,7 @@ struct mr_step {
     uint64_t number;
     uint64_t content;
     struct mr_place place;
+    int64_t offset; /* where the sink ends at `place` */
     enum mr_outcome_end end;
 };
 

@@ -20,16 +20,6 @@
 /* A value, a key (each at most event.max_bytes) and room for a good load of small ones. */
 #define BATCH_BYTES_MIN ((size_t)512 << 10)
 
-/* 80 random bits: never used again, so labels of two runs never meet. */
-void
-mri_draw_chain(struct mr_chain *ret_chain)
-{
-    uint8_t bits[MR_CHAIN_BYTES];
-    const uint64_t random[2] = {mr_hash_random(), mr_hash_random()};
-    memcpy(bits, random, sizeof bits);
-    mr_chain_make(bits, ret_chain);
-}
-
 static uint32_t
 bounded(int64_t wanted, int64_t most)
 {
@@ -181,7 +171,7 @@ mr_app_new(const struct mr_config *config, const struct mr_plan *plan,
         app->options = *options;
     pthread_mutex_init(&app->units_lock, NULL);
     mr_budget_init(&app->budget, config->memory);
-    mri_draw_chain(&chain);
+    mr_chain_draw(&chain);
     memcpy(app->chain, chain.text, sizeof app->chain);
     choose_workers(app);
     app->loader_count = bounded(config->threads.loaders, MRI_MAX_LOADERS);

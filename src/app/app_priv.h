@@ -164,10 +164,6 @@ struct mr_app {
     struct mr_thread feed_thread, harvest_thread;
 };
 
-/* app.c — 80 random bits. */
-void
-mri_draw_chain(struct mr_chain *ret_chain);
-
 /* unit.c — Thread: feed. An open unit with one reference, feed's. */
 MR_NODISCARD enum mr_rc
 mri_unit_open(struct mr_app *app, struct mr_unit **ret_unit);

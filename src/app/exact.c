@@ -347,7 +347,7 @@ mri_exact_begin(struct mr_app *app, const struct mr_span *spans, uint32_t count)
     enum mr_rc rc = copy_recovery(exact, spans, count);
     bool recovered = exact->recovery != NULL;
     mr_recovery_free(&exact->recovery);
-    mri_draw_chain(&exact->chain);
+    mr_chain_draw(&exact->chain);
     mr_consumer_standing(app->consumer, &taken);
     if (rc == MR_OK && recovered && !mr_standing_holds(&exact->taken, &taken))
         rc = MR_BUSY; /* what was found is another owner's by now */

@@ -115,24 +115,10 @@ pause_for_session(struct run *run)
 static enum mr_rc
 ask_topic(struct run *run, const struct mr_step *step)
 {
-    int64_t end = -1;
-    struct mr_ledger_row *rows = NULL;
-    uint32_t count = 0;
-    enum mr_rc rc = connect_sql(run);
-    if (rc == MR_OK)
-        rc = mr_sql_ledger_ends(run->sql, run->app->layout, &run->topics, &rows, &count,
-                                &run->error);
-    for (uint32_t i = 0; rc == MR_OK && i < count; i++)
-        if (rows[i].place.topic == step->place.topic &&
-            rows[i].place.partition == step->place.partition)
-            end = rows[i].end;
-    free(rows);
-    if (rc != MR_OK)
-        return rc;
     enum mr_answer answer = mr_consumer_same_topic(run->app->consumer, step->place.topic,
-                                                   step->place.partition, end < 0 ? 0 : end,
+                                                   step->place.partition, step->offset,
                                                    &run->error);
-    rc = mr_recovery_answer(run->recovery, answer);
+    enum mr_rc rc = mr_recovery_answer(run->recovery, answer);
     bool waits = answer == MR_ANSWER_ERROR || answer == MR_ANSWER_LOST;
     return rc == MR_OK && waits ? MR_KAFKA : rc;
 }

@@ -57,6 +57,7 @@ fill_step(struct mr_recovery *recovery, struct mr_step *step)
         name_label(step, &recovery->last);
     } else if (recovery->phase == MRI_RECOVERY_TOPIC) {
         step->place = recovery->parts[recovery->topic_at].place;
+        step->offset = recovery->parts[recovery->topic_at].verdict.start;
     }
     if (recovery->phase == MRI_RECOVERY_SETTLE && recovery->overtaken) {
         step->kind = MR_STEP_ROLLBACK;

@@ -34,6 +34,7 @@ struct rc_case {
     /* What was seen. */
     uint32_t rollbacks, commits, states, waits, pauses, topics;
     uint64_t rolled_back; /* greatest number */
+    int64_t topic_offset; /* of the last question about a topic */
     struct mr_verdict verdict[RC_PARTS];
     enum mr_outcome_end end;
     uint32_t open_count;
@@ -196,6 +197,7 @@ rc_answer(struct rc_case *c, struct mr_recovery *recovery, const struct mr_step 
         answer = rc_state_of(c, step);
     } else if (step->kind == MR_STEP_ASK_TOPIC) {
         c->topics++;
+        c->topic_offset = step->offset;
         answer = c->topic;
     } else {
         T_INT_EQ(step->kind, MR_STEP_PAUSE);

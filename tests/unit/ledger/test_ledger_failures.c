@@ -172,10 +172,22 @@ Test(ledger_failures, F12_without_an_offset_the_fence_comes_first_and_the_topic_
     rc_run(&c);
     T_INT_EQ(c.labels[0].state, RC_ABORTED);
     rc_check_start(&c, 0, 10, MR_ALARM_NO_OFFSET);
+    T_INT_EQ(c.topic_offset, 10);
     c.topic = MR_ANSWER_UNKNOWN;
     c.pauses = 0;
     rc_run(&c);
     rc_check_stop(&c, 0, MR_STOP_TOPIC);
+}
+
+Test(ledger_failures, F12_without_a_ledger_row_the_topic_must_reach_the_least_start)
+{
+    struct rc_case c;
+    rc_init(&c, 1);
+    rc_row(&c, 0, 'b', 1, 70, true);
+    rc_row(&c, 0, 'c', 2, 90, false);
+    rc_run(&c);
+    T_INT_EQ(c.topic_offset, 70);
+    rc_check_start(&c, 0, 70, MR_ALARM_NO_OFFSET);
 }
 
 Test(ledger_failures, F12_an_admin_reset_is_never_followed_silently)
