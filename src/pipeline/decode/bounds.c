@@ -139,6 +139,16 @@ mri_bounds_exact(struct mri_node *node, int64_t value)
         node->bounds.i64.max = value;
 }
 
+bool
+mri_bounds_summed(struct mri_node *node)
+{
+    double f64 = node->has_default && node->default_value.set ? node->default_value.f64 : 0;
+    node->summed = node->bounded = true;
+    set_double(node, -MRI_SUMMED_MAX, -1, false);
+    set_double(node, MRI_SUMMED_MAX, 1, false);
+    return fabs(f64) <= MRI_SUMMED_MAX;
+}
+
 void
 mri_bounds_check(struct mri_compile *compile, const struct mri_node *node)
 {

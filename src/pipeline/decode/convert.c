@@ -2,6 +2,7 @@
 #include "decode_priv.h"
 #include "millrace/base/clock.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -231,6 +232,8 @@ convert_double(struct mri_pen *pen,
     enum mri_number found = mri_number_double(token->p, token->len, pen->locale, &f64);
     if (found != MRI_NUMBER_OK)
         return refuse_number(info, found, node, token);
+    if (node->summed && !(fabs(f64) <= MRI_SUMMED_MAX))
+        return mri_refuse_value(info, MR_REJECT_range, node, token, "is too large to be summed");
     if (node->bounded && (f64 < node->bounds.f64.min || f64 > node->bounds.f64.max))
         return refuse_bounds(info, node, token);
     *value = (struct mr_value){.text = {token->p, token->len}, .f64 = f64, .set = true};

@@ -113,6 +113,7 @@ struct mri_node {
     bool required;  /* in its parent */
     bool allows_null;
     bool bounded;       /* bounds hold */
+    bool summed;        /* a double within MRI_SUMMED_MAX */
     bool digit_strings; /* an integer may come as a string */
     bool epoch_ms;      /* a timestamp that comes as an integer only */
     bool uuid;
@@ -282,6 +283,10 @@ void mri_bounds_below(struct mri_compile *compile, struct mri_node *node, const 
 
 void mri_bounds_exact(struct mri_node *node, int64_t value);
 
+/* A double that a rollup sums: 10^12 of them stay finite. False when its default is too large. */
+#define MRI_SUMMED_MAX 1e296
+bool mri_bounds_summed(struct mri_node *node);
+
 /* When all keywords are read: is any value left? */
 void mri_bounds_check(struct mri_compile *compile, const struct mri_node *node);
 
@@ -291,6 +296,9 @@ bool mri_bounds_text(const json_t *value, char text[32]);
 
 /* The keys of an object node from the nodes below it; names[i]: last part of node i's path. */
 bool mri_keys_build(struct mr_plan *plan, uint16_t object, const char *const *names);
+
+/* The node of a column; NULL for a column that no node has. */
+struct mri_node *mri_layout_node(const struct mr_plan *plan, int32_t column);
 
 /* Columns of the layout, time, key, sequence. columns[i]: x-column of node i or NULL. */
 void mri_layout_compile(struct mri_compile *compile, const char *const *columns);

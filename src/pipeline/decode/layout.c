@@ -272,14 +272,21 @@ mri_layout_find(struct mri_compile *compile, const char *field, uint32_t line, c
     return -1;
 }
 
-static bool
-has_default(const struct mr_plan *plan, int32_t column)
+struct mri_node *
+mri_layout_node(const struct mr_plan *plan, int32_t column)
 {
     for (uint32_t i = 1; i < plan->node_count; i++) {
         if (plan->nodes[i].column == column)
-            return plan->nodes[i].has_default;
+            return &plan->nodes[i];
     }
-    return false;
+    return NULL;
+}
+
+static bool
+has_default(const struct mr_plan *plan, int32_t column)
+{
+    const struct mri_node *node = mri_layout_node(plan, column);
+    return node && node->has_default;
 }
 
 static void

@@ -74,6 +74,17 @@ add_measure(struct mri_compile *compile,
                         column->path,
                         mri_type_name(column->type),
                         problem);
+    bool sum = spec->op == MR_OP_SUM || spec->op == MR_OP_AVG;
+    if (sum && column->type == MR_TYPE_DOUBLE &&
+        !mri_bounds_summed(mri_layout_node(compile->plan, measure->column)))
+        mr_mistakes_add(compile->mistakes,
+                        spec->line,
+                        option,
+                        "",
+                        "%s(%s): the default of %s is too large to be summed",
+                        op_name(spec->op),
+                        spec->field,
+                        column->path);
     if (spec->op == MR_OP_COUNT)
         return;
     measure->type = column->type;

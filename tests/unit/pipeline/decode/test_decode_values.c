@@ -231,6 +231,53 @@ Test(decode_values, what_is_no_double_is_refused)
     expect_refusals(cases, MR_ARRAY_LEN(cases));
 }
 
+/* 10^12 of the greatest still make a finite sum. */
+Test(decode_values, a_double_that_is_summed_is_refused_before_its_sum_is_infinite)
+{
+    static char total[] = "total", mean[] = "mean", f[] = "f", fb[] = "fb", table[] = "sums";
+    struct mr_measure_spec measures[] = {{.name = total, .op = MR_OP_SUM, .field = f},
+                                         {.name = mean, .op = MR_OP_AVG, .field = fb}};
+    struct mr_rollup_spec rollup = {
+        .table = table, .size_s = 60, .measures = measures, .measure_count = 2};
+    const char *refused[] = {"1.0000001e296", "-1e297", "1.7976931348623157e308"};
+    decode_case_init(&c);
+    decode_case_text(&c, schema);
+    c.config.rollups = &rollup;
+    c.config.rollup_count = 1;
+    T_TRUE_MSG(decode_case_compile(&c) == MR_OK, "%s", decode_case_mistakes(&c));
+    T_TRUE(taken("f", "1e296")->f64 > 0.99e296);
+    T_TRUE(taken("f", "-1e296")->f64 < -0.99e296);
+    for (size_t i = 0; i < MR_ARRAY_LEN(refused); i++) {
+        T_INT_EQ(run("f", refused[i]), MR_REJECT_range);
+        T_TRUE_MSG(strstr(c.info.message, "is too large to be summed"), "%s", c.info.message);
+    }
+    T_TRUE(taken("fb", "1.5")->set);
+    T_INT_EQ(run("fb", "1.6"), MR_REJECT_range); /* the schema's own bound stays */
+    T_TRUE(strstr(c.info.message, "outside of what the schema allows") != NULL);
+    decode_case_close(&c);
+    open_case();
+    T_TRUE(taken("f", "1e300")->set); /* no rollup sums it */
+    decode_case_close(&c);
+}
+
+Test(decode_values, the_default_of_a_summed_double_must_be_summable)
+{
+    static char total[] = "total", f[] = "f", table[] = "sums";
+    struct mr_measure_spec measures[] = {{.name = total, .op = MR_OP_SUM, .field = f}};
+    struct mr_rollup_spec rollup = {
+        .table = table, .size_s = 60, .measures = measures, .measure_count = 1};
+    decode_case_init(&c);
+    decode_case_text(&c, "{\"type\":\"object\",\"required\":[\"at\"],\"properties\":{"
+                         "\"at\":{\"type\":\"string\",\"format\":\"date-time\"},"
+                         "\"f\":{\"type\":\"number\",\"default\":1e300}}}");
+    c.config.rollups = &rollup;
+    c.config.rollup_count = 1;
+    T_INT_EQ(decode_case_compile(&c), MR_CONFIG);
+    T_TRUE(strstr(decode_case_mistakes(&c),
+                  "sum(f): the default of f is too large to be summed") != NULL);
+    decode_case_close(&c);
+}
+
 Test(decode_values, booleans_arrive)
 {
     open_case();
