@@ -38,8 +38,7 @@ int64_t
 mr_rows_worst_bytes(const struct mr_layout *layout, uint32_t records, size_t bytes,
                     size_t raw_bytes_max);
 
-/* Greatest size of a row of a rollup, as CSV or JSON, without the bytes of its texts; what escapes add to
- * a text in JSON is not counted. */
+/* Greatest size of a row of a rollup as CSV, without the bytes of its texts. */
 size_t
 mr_harvest_row_bytes(const struct mr_layout *layout, uint32_t rollup);
 

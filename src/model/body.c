@@ -13,16 +13,15 @@ mr_body_init(struct mr_body *body, enum mr_body_format format, struct mr_budget 
     *body = (struct mr_body){.format = format, .budget = budget};
 }
 
-/* Small bodies get small chunks: each next one is an eighth of the body, so that no more than that is
- * charged in vain. */
+/* Small tables get small chunks: each next one doubles up to CHUNK_MAX; a frugal body's are at most a
+ * quarter of it. Few sizes, so that one body's chunk serves the next. */
 static size_t
 next_capacity(const struct mr_body *body, size_t need)
 {
-    size_t capacity = body->bytes / 8;
-    if (capacity < MR_BODY_LEAST)
-        capacity = MR_BODY_LEAST;
-    if (capacity > CHUNK_MAX)
-        capacity = CHUNK_MAX;
+    size_t capacity = MR_BODY_LEAST;
+    size_t most = body->frugal ? body->bytes / 4 : body->last ? body->last->capacity * 2 : 0;
+    while (capacity < CHUNK_MAX && capacity * 2 <= most)
+        capacity *= 2;
     return capacity < need ? need : capacity;
 }
 

@@ -200,7 +200,7 @@ check_empty(struct round *round)
                (long long)(mr_budget_promised(&app->budget) - round->promised));
 }
 
-/* A detail body that becomes JSON grows by the names of its columns, for which no room was kept. */
+/* A body that becomes JSON grows by the names of its columns, for which no room was kept. */
 static void
 check_peak(const struct round *round)
 {

@@ -29,6 +29,7 @@ struct mr_chunk {
 
 struct mr_body {
     enum mr_body_format format;
+    bool frugal; /* no more than a quarter of it, or one least chunk, is charged in vain */
     struct mr_chunk *first, *last;
     size_t bytes;
     uint64_t rows;

@@ -20,17 +20,20 @@ static const enum mri_kind kinds[] = {
 static struct mri_out
 out_of(const struct mr_column *column)
 {
-    return (struct mri_out){
-        .name = column->name, .suffix = "", .kind = kinds[column->type], .scale = column->scale};
+    return (struct mri_out){.name = column->name,
+                            .suffix = "",
+                            .kind = kinds[column->type],
+                            .scale = column->scale,
+                            .digits = column->type == MR_TYPE_DECIMAL ? column->precision : 19};
 }
 
 uint32_t
 mri_harvest_detail(const struct mr_layout *layout, struct mri_out *ret_columns)
 {
     static const struct mri_out provenance[] = {
-        {"_topic", "", MRI_KIND_STRING, 0},
-        {"_partition", "", MRI_KIND_INT, 0},
-        {"_offset", "", MRI_KIND_INT, 0},
+        {"_topic", "", MRI_KIND_STRING, 0, 0},
+        {"_partition", "", MRI_KIND_INT, 0, 10},
+        {"_offset", "", MRI_KIND_INT, 0, 19},
     };
     uint32_t count = 0;
     MR_REQUIRE(layout->column_count <= MR_MAX_COLUMNS);
@@ -48,6 +51,7 @@ sum_of(const struct mr_column *column, const struct mr_measure *measure, const c
     struct mri_out out = out_of(column);
     out.name = measure->name;
     out.suffix = suffix;
+    out.digits = (uint8_t)(out.digits + MRI_COUNT_DIGITS);
     if (column->type == MR_TYPE_INT64)
         out.kind = MRI_KIND_LARGEINT;
     return out;
@@ -58,7 +62,10 @@ add_measure(const struct mr_layout *layout,
             const struct mr_measure *measure,
             struct mri_out *ret_columns)
 {
-    struct mri_out count = {.name = measure->name, .suffix = "", .kind = MRI_KIND_INT};
+    struct mri_out count = {.name = measure->name,
+                            .suffix = "",
+                            .kind = MRI_KIND_INT,
+                            .digits = MRI_COUNT_DIGITS};
     if (measure->op == MR_OP_COUNT_ALL || measure->op == MR_OP_COUNT) {
         ret_columns[0] = count;
         return 1;

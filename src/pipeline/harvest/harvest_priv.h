@@ -23,10 +23,13 @@ struct mri_out {
     const char *name, *suffix;
     enum mri_kind kind;
     uint8_t scale;
+    uint8_t digits; /* of a number, at most */
 };
 
 /* A number, a date, a time: at most 40 digits, sign, point. */
 #define MRI_FIXED_MAX  48
+/* No unit has 10^13 events. */
+#define MRI_COUNT_DIGITS 13
 #define MRI_DETAIL_MAX (MR_MAX_COLUMNS + 3)
 #define MRI_ROLLUP_MAX (1 + MR_MAX_DIMS + 2 * MR_MAX_MEASURES)
 

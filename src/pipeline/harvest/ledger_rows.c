@@ -105,8 +105,8 @@ mr_harvest_ledger_bytes(const struct mr_layout *layout, uint32_t partitions)
     for (uint32_t i = 0; i < layout->topic_count; i++)
         topic = strlen(layout->topics[i]) > topic ? strlen(layout->topics[i]) : topic;
     size_t bytes = partitions * (span_fixed(layout) + MR_CHAIN_CHARS + topic);
-    /* As of a body: an eighth in vain, and the first chunk whole, with its header. */
-    return (int64_t)(bytes + bytes / 8 + MR_BODY_LEAST + sizeof(struct mr_chunk));
+    /* As of a body: a quarter in vain, and the first chunk whole, with its header. */
+    return (int64_t)(bytes + bytes / 4 + MR_BODY_LEAST + sizeof(struct mr_chunk));
 }
 
 enum mr_rc
@@ -122,6 +122,7 @@ mr_harvest_ledger(const struct mr_layout *layout,
     struct mri_dates dates = {.day = INT32_MIN};
     struct mr_target target = {.kind = MR_TARGET_LEDGER};
     mr_body_init(&target.body, MR_BODY_CSV, budget);
+    target.body.frugal = true; /* as mr_harvest_ledger_bytes says */
     for (uint32_t i = 0; i < count; i++) {
         char *start = mr_body_reserve(&target.body, span_bound(&row, &spans[i]));
         if (!start) {

@@ -56,6 +56,7 @@ mri_harvest_drain(const struct mr_layout *layout,
     encoder.count = mri_harvest_rollup(layout, &layout->rollups[rollup], columns);
     encoder.dims = layout->rollups[rollup].dim_count;
     mr_body_init(&body, MR_BODY_CSV, budget);
+    body.frugal = true; /* as its unit promised */
     enum mr_rc rc = mr_fold_drain(unit, rollup, encode_row, &encoder);
     if (encoder.unsafe) {
         mr_body_fini(&body);
@@ -67,4 +68,39 @@ mri_harvest_drain(const struct mr_layout *layout,
     else
         *ret_body = body;
     return rc;
+}
+
+/* Longest text of a value, without what is text in the event too. */
+static size_t
+value_bytes(const struct mri_out *column)
+{
+    switch (column->kind) {
+    case MRI_KIND_INT:
+    case MRI_KIND_LARGEINT:
+    case MRI_KIND_DECIMAL:
+        return column->digits + 2u; /* sign and point */
+    case MRI_KIND_DOUBLE:
+        return 24;
+    case MRI_KIND_TIMESTAMP:
+        return 26;
+    case MRI_KIND_DATE:
+        return 10;
+    case MRI_KIND_BOOL:
+        return 1;
+    case MRI_KIND_STRING:
+    case MRI_KIND_JSON:
+        break;
+    }
+    return 2; /* \N */
+}
+
+size_t
+mr_harvest_row_bytes(const struct mr_layout *layout, uint32_t rollup)
+{
+    struct mri_out columns[MRI_ROLLUP_MAX];
+    uint32_t count = mri_harvest_rollup(layout, &layout->rollups[rollup], columns);
+    size_t bytes = count; /* separators */
+    for (uint32_t i = 0; i < count; i++)
+        bytes += value_bytes(&columns[i]);
+    return bytes;
 }

@@ -134,7 +134,6 @@ put_reject(char *out,
     return out;
 }
 
-#define DOUBLE_BYTES 24u /* of a sum: no text came with it */
 #define REJECT_FIXED 512u /* all columns but topic, key and raw */
 
 enum mr_rc
@@ -179,36 +178,16 @@ kind_bytes(enum mri_kind kind)
     return MRI_FIXED_MAX;
 }
 
-/* In JSON every column brings its name, quotes, colon and comma. */
-static size_t
-columns_bytes(const struct mri_out *columns, uint32_t count)
-{
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < count; i++)
-        bytes += strlen(columns[i].name) + strlen(columns[i].suffix) + 4 +
-                 kind_bytes(columns[i].kind);
-    return bytes;
-}
-
-/* Greatest fixed part of one row. */
+/* Greatest fixed part of one row: in JSON every column brings its name. */
 static size_t
 row_fixed(const struct mr_layout *layout)
 {
     struct mri_out columns[MRI_DETAIL_MAX];
     uint32_t count = mri_harvest_detail(layout, columns);
-    size_t bytes = 256 /* topic */ + columns_bytes(columns, count);
-    return bytes > REJECT_FIXED + 256 ? bytes : REJECT_FIXED + 256;
-}
-
-size_t
-mr_harvest_row_bytes(const struct mr_layout *layout, uint32_t rollup)
-{
-    struct mri_out columns[MRI_ROLLUP_MAX];
-    uint32_t count = mri_harvest_rollup(layout, &layout->rollups[rollup], columns);
-    size_t bytes = 3 + columns_bytes(columns, count); /* braces and line feed */
+    size_t bytes = 256; /* topic */
     for (uint32_t i = 0; i < count; i++)
-        bytes += columns[i].kind == MRI_KIND_DOUBLE ? DOUBLE_BYTES : 0;
-    return bytes;
+        bytes += strlen(columns[i].name) + 4 + kind_bytes(columns[i].kind);
+    return bytes > REJECT_FIXED + 256 ? bytes : REJECT_FIXED + 256;
 }
 
 int64_t
