@@ -89,6 +89,10 @@ mr_harvest_chains(const struct mr_layout *layout, struct mr_budget *budget,
 void
 mr_harvest_chain_columns(bool removes, struct mr_text *out);
 
+/* Rows of one chunk of a finished body. */
+uint64_t
+mr_harvest_chunk_rows(const struct mr_body *body, const struct mr_chunk *chunk);
+
 /* Rows [first, first + rows) of a detail body as a body of its own, charged to the same budget. */
 MR_NODISCARD enum mr_rc
 mr_harvest_slice(const struct mr_body *detail, uint64_t first, uint64_t rows, struct mr_body *ret_body);

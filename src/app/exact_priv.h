@@ -182,6 +182,8 @@ struct mri_refused {
 void
 mri_refuse_note(struct mr_app *app, const struct mri_refused *rows, uint32_t count);
 
+/* ---- refuse_search.c ---- Thread: loader. */
+
 /* Looks for the rows of the unit's detail body that made its COMMIT fail. True: their offsets are noted,
  * and the unit is to be read again. */
 bool

@@ -82,3 +82,16 @@ mr_body_fini(struct mr_body *body)
     }
     mr_body_init(body, body->format, body->budget);
 }
+
+struct mr_body
+mr_body_view(const struct mr_body *of, struct mr_chunk *first, struct mr_chunk *last, uint64_t rows)
+{
+    struct mr_body view = *of;
+    view.first = first;
+    view.last = last;
+    view.rows = rows;
+    view.bytes = 0;
+    for (const struct mr_chunk *chunk = first; chunk; chunk = mr_body_next(&view, chunk))
+        view.bytes += chunk->used;
+    return view;
+}

@@ -387,7 +387,7 @@ flatten(const struct mr_body *body)
 {
     char *bytes = malloc(body->bytes + 1), *out = bytes;
     WORLD_NEED(bytes != NULL, "no memory");
-    for (const struct mr_chunk *chunk = body->first; chunk; chunk = chunk->next) {
+    for (const struct mr_chunk *chunk = body->first; chunk; chunk = mr_body_next(body, chunk)) {
         memcpy(out, chunk->data, chunk->used);
         out += chunk->used;
     }

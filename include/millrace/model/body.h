@@ -51,6 +51,18 @@ mr_body_advance(struct mr_body *body, size_t written);
 void
 mr_body_append_take(struct mr_body *to, struct mr_body *from);
 
+/* The chunk behind this one, or NULL. */
+static inline struct mr_chunk *
+mr_body_next(const struct mr_body *body, const struct mr_chunk *chunk)
+{
+    return chunk == body->last ? NULL : chunk->next;
+}
+
+/* The chunks from first to last, which hold so many rows, as a body that shares them with their owner:
+ * to be read only, never freed. */
+struct mr_body
+mr_body_view(const struct mr_body *of, struct mr_chunk *first, struct mr_chunk *last, uint64_t rows);
+
 /* Frees the chunks and refunds; the body is empty afterwards. */
 void
 mr_body_fini(struct mr_body *body);

@@ -22,6 +22,16 @@ after_row(const char *at, const char *end, char delimiter)
     return stop ? stop + 1 : NULL;
 }
 
+uint64_t
+mr_harvest_chunk_rows(const struct mr_body *body, const struct mr_chunk *chunk)
+{
+    const char *at = chunk->data, *end = chunk->data + chunk->used;
+    uint64_t rows = 0;
+    for (; at < end && (at = after_row(at, end, row_end(body))) != NULL; rows++)
+        continue;
+    return rows;
+}
+
 struct slicing {
     struct mr_body out;
     uint64_t skip, left; /* rows */
@@ -64,7 +74,7 @@ mr_harvest_slice(const struct mr_body *detail,
     enum mr_rc rc = MR_OK;
     mr_body_init(&slicing.out, detail->format, detail->budget);
     for (const struct mr_chunk *chunk = detail->first; chunk && slicing.left > 0 && rc == MR_OK;
-         chunk = chunk->next)
+         chunk = mr_body_next(detail, chunk))
         rc = slice_chunk(&slicing, chunk);
     if (rc == MR_OK && slicing.left > 0)
         rc = MR_INTERNAL;
@@ -202,7 +212,7 @@ mr_harvest_sources(const struct mr_layout *layout,
                               .limit = detail->rows,
                               .delimiter = row_end(detail),
                               .json = detail->format == MR_BODY_JSON};
-    for (const struct mr_chunk *chunk = detail->first; chunk; chunk = chunk->next)
+    for (const struct mr_chunk *chunk = detail->first; chunk; chunk = mr_body_next(detail, chunk))
         if (!read_chunk(&sources, chunk))
             return MR_INTERNAL;
     return sources.count == detail->rows ? MR_OK : MR_INTERNAL;

@@ -43,7 +43,7 @@ read_body(char *out, size_t size, size_t count, void *context)
         written += n;
         x->offset += n;
         if (x->offset == x->chunk->used) {
-            x->chunk = x->chunk->next;
+            x->chunk = mr_body_next(x->body, x->chunk);
             x->offset = 0;
         }
     }

@@ -135,7 +135,7 @@ fixture_body_text(const struct mr_body *body)
     char *text = malloc(body->bytes + 1);
     size_t len = 0;
     MR_INSIST(text != NULL);
-    for (const struct mr_chunk *chunk = body->first; chunk; chunk = chunk->next) {
+    for (const struct mr_chunk *chunk = body->first; chunk; chunk = mr_body_next(body, chunk)) {
         memcpy(text + len, chunk->data, chunk->used);
         len += chunk->used;
     }
