@@ -146,7 +146,7 @@ mri_bounds_summed(struct mri_node *node)
     node->summed = node->bounded = true;
     set_double(node, -MRI_SUMMED_MAX, -1, false);
     set_double(node, MRI_SUMMED_MAX, 1, false);
-    return fabs(f64) <= MRI_SUMMED_MAX;
+    return fabs(f64) <= MRI_SUMMED_MAX && node->bounds.f64.min <= node->bounds.f64.max;
 }
 
 void

@@ -283,7 +283,8 @@ void mri_bounds_below(struct mri_compile *compile, struct mri_node *node, const 
 
 void mri_bounds_exact(struct mri_node *node, int64_t value);
 
-/* A double that a rollup sums: 10^12 of them stay finite. False when its default is too large. */
+/* A double that a rollup sums: 10^12 of them stay finite. False when its default, or all that the
+ * schema allows, is too large. */
 #define MRI_SUMMED_MAX 1e296
 bool mri_bounds_summed(struct mri_node *node);
 

@@ -81,7 +81,7 @@ add_measure(struct mri_compile *compile,
                         spec->line,
                         option,
                         "",
-                        "%s(%s): the default of %s is too large to be summed",
+                        "%s(%s): the default or the bounds of %s are too large to be summed",
                         op_name(spec->op),
                         spec->field,
                         column->path);

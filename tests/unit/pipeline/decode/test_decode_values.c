@@ -260,22 +260,29 @@ Test(decode_values, a_double_that_is_summed_is_refused_before_its_sum_is_infinit
     decode_case_close(&c);
 }
 
-Test(decode_values, the_default_of_a_summed_double_must_be_summable)
+Test(decode_values, the_default_and_the_bounds_of_a_summed_double_must_be_summable)
 {
+    const char *keywords[] = {"\"default\":1e300", "\"minimum\":1e297"};
     static char total[] = "total", f[] = "f", table[] = "sums";
     struct mr_measure_spec measures[] = {{.name = total, .op = MR_OP_SUM, .field = f}};
     struct mr_rollup_spec rollup = {
         .table = table, .size_s = 60, .measures = measures, .measure_count = 1};
-    decode_case_init(&c);
-    decode_case_text(&c, "{\"type\":\"object\",\"required\":[\"at\"],\"properties\":{"
-                         "\"at\":{\"type\":\"string\",\"format\":\"date-time\"},"
-                         "\"f\":{\"type\":\"number\",\"default\":1e300}}}");
-    c.config.rollups = &rollup;
-    c.config.rollup_count = 1;
-    T_INT_EQ(decode_case_compile(&c), MR_CONFIG);
-    T_TRUE(strstr(decode_case_mistakes(&c),
-                  "sum(f): the default of f is too large to be summed") != NULL);
-    decode_case_close(&c);
+    for (size_t i = 0; i < MR_ARRAY_LEN(keywords); i++) {
+        char text[256];
+        snprintf(text, sizeof text,
+                 "{\"type\":\"object\",\"required\":[\"at\"],\"properties\":{"
+                 "\"at\":{\"type\":\"string\",\"format\":\"date-time\"},"
+                 "\"f\":{\"type\":\"number\",%s}}}", keywords[i]);
+        decode_case_init(&c);
+        decode_case_text(&c, text);
+        c.config.rollups = &rollup;
+        c.config.rollup_count = 1;
+        T_INT_EQ(decode_case_compile(&c), MR_CONFIG);
+        T_TRUE_MSG(strstr(decode_case_mistakes(&c), "sum(f): the default or the bounds of f are "
+                                                    "too large to be summed") != NULL,
+                   "%s", decode_case_mistakes(&c));
+        decode_case_close(&c);
+    }
 }
 
 Test(decode_values, booleans_arrive)
