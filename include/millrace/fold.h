@@ -61,6 +61,10 @@ mr_fold_free(struct mr_fold **fold);
 int64_t
 mr_fold_worst_bytes(const struct mr_fold *fold, uint32_t records, size_t bytes);
 
+/* What opening a unit takes of the budget at least. */
+int64_t
+mr_fold_least_bytes(const struct mr_fold *fold);
+
 /* An empty unit, recycled when one is there; tables sized by the last units' keys. Errors: MR_BUSY:
  * the budget has no room even for the smallest tables; MR_MEMORY. */
 MR_NODISCARD enum mr_rc

@@ -168,6 +168,10 @@ struct mr_app {
 MR_NODISCARD enum mr_rc
 mri_unit_open(struct mr_app *app, struct mr_unit **ret_unit);
 
+/* What an open unit takes of the budget at least. */
+int64_t
+mri_unit_least_bytes(struct mr_app *app);
+
 /* Thread: any holder. The last one hands the unit to harvest. */
 void
 mri_unit_release(struct mr_app *app, struct mr_unit *unit);

@@ -54,14 +54,16 @@ on_positions(void *context, const struct mr_span *spans, uint32_t count)
     return rc;
 }
 
-/* A chain that ends meanwhile gives up what it has. */
+/* A chain that ends meanwhile gives up what it has; one that ended before had given it up. */
 static bool
 finish_units(struct mr_app *app)
 {
-    bool chained = app->exact && app->exact->live;
+    const struct mri_exact *exact = app->exact;
+    bool chained = exact && exact->live;
     int64_t limit_ms = app->hurried ? 0 : REVOKE_MS;
-    return mri_commit_drain(app, limit_ms, false) && !has_failed(app) &&
-           (!chained || app->exact->live);
+    bool done = mri_commit_drain(app, limit_ms, false) && !has_failed(app);
+    return done && (!chained || exact->live) &&
+           (!exact || (!exact->restart && exact->left_at_ms == 0));
 }
 
 /* Orderly: what was taken is finished and committed, so that the next owner repeats nothing. Lost:
@@ -180,9 +182,10 @@ reserve(struct mr_app *app)
     }
     if (idle && rc == MR_BUSY)
         return mr_error_set(&app->end_error, MR_MEMORY,
-                            "one batch may need %lld bytes, and memory has %lld left of %lld",
-                            (long long)need, (long long)mr_budget_left(&app->budget),
-                            (long long)app->budget.limit);
+                            "one batch may need %lld bytes, its unit %lld, and memory has %lld left "
+                            "of %lld",
+                            (long long)need, (long long)mri_unit_least_bytes(app),
+                            (long long)mr_budget_left(&app->budget), (long long)app->budget.limit);
     if (rc != MR_OK && rc != MR_BUSY)
         return mr_error_set(&app->end_error, rc, "a unit cannot be opened: %s", mr_rc_text(rc));
     return rc;

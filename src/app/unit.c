@@ -7,14 +7,26 @@
 #include "millrace/base/clock.h"
 #include "millrace/base/race.h"
 
-/* Room for the ledger's rows, which are made when the unit can no longer be refused. */
-static enum mr_rc
-promise_ledger(struct mr_app *app, struct mr_unit *unit)
+static int64_t
+ledger_bytes(struct mr_app *app)
 {
     pthread_mutex_lock(&app->units_lock);
     uint32_t partitions = mr_ledger_partitions(app->ledger);
     pthread_mutex_unlock(&app->units_lock);
-    int64_t bytes = mr_harvest_ledger_bytes(app->layout, partitions);
+    return mr_harvest_ledger_bytes(app->layout, partitions);
+}
+
+int64_t
+mri_unit_least_bytes(struct mr_app *app)
+{
+    return mr_fold_least_bytes(app->fold) + ledger_bytes(app);
+}
+
+/* Room for the ledger's rows, which are made when the unit can no longer be refused. */
+static enum mr_rc
+promise_ledger(struct mr_app *app, struct mr_unit *unit)
+{
+    int64_t bytes = ledger_bytes(app);
     if (!mr_budget_promise(&app->budget, bytes))
         return MR_BUSY;
     unit->promised = bytes;
@@ -25,9 +37,9 @@ enum mr_rc
 mri_unit_open(struct mr_app *app, struct mr_unit **ret_unit)
 {
     struct mr_unit *unit = calloc(1, sizeof *unit);
-    enum mr_rc rc = unit ? mr_fold_unit_open(app->fold, &unit->fold) : MR_MEMORY;
+    enum mr_rc rc = unit ? promise_ledger(app, unit) : MR_MEMORY;
     if (rc == MR_OK)
-        rc = promise_ledger(app, unit);
+        rc = mr_fold_unit_open(app->fold, &unit->fold);
     for (uint32_t i = 0; rc == MR_OK && i < app->worker_count; i++)
         rc = mr_rows_new(app->layout, &app->budget, (size_t)app->config->quarantine.raw_bytes,
                          &unit->shares[i].rows);

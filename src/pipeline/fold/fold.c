@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "millrace/base/assert.h"
+#include "millrace/model/body.h"
 
 #define SLOTS_DEFAULT 4096u
 #define CHUNK_DEFAULT 64u
@@ -28,8 +29,8 @@ compile_shapes(struct mr_fold *fold, const struct mr_layout *layout)
     return MR_OK;
 }
 
-/* A short text lies in its entry. Frugal bodies grow by a quarter, and leave less than a row at the end of each
- * chunk: three eighths more hold both. */
+/* A short text lies in its entry. Frugal bodies grow by a quarter, and leave at the end of each chunk less
+ * than what a row may need, 48 bytes a column: three eighths more hold both. */
 static int64_t
 row_promise(const struct mri_shape *shape, size_t row_bytes)
 {
@@ -108,6 +109,13 @@ mr_fold_worst_bytes(const struct mr_fold *fold, uint32_t records, size_t bytes)
      * an area, so twice the bytes and one area hold everything; headers are in the second one. */
     size_t areas = area > 0 ? 2 * (size_t)area + 2 * MRI_BYTES_BLOCK : 0;
     return worst + (int64_t)areas + mri_fold_area_promise(fold, areas);
+}
+
+int64_t
+mr_fold_least_bytes(const struct mr_fold *fold)
+{
+    size_t body = fold->promises ? MR_BODY_LEAST : 0;
+    return (int64_t)(fold->rollup_count * (fold->slots_min * sizeof(uint64_t) + body));
 }
 
 /* Pool locked. */

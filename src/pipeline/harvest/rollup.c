@@ -78,7 +78,7 @@ value_bytes(const struct mri_out *column)
     case MRI_KIND_INT:
     case MRI_KIND_LARGEINT:
     case MRI_KIND_DECIMAL:
-        return column->digits + 2u; /* sign and point */
+        return column->digits + 3u; /* sign, point, and a zero before it */
     case MRI_KIND_DOUBLE:
         return 24;
     case MRI_KIND_TIMESTAMP:
@@ -86,12 +86,11 @@ value_bytes(const struct mri_out *column)
     case MRI_KIND_DATE:
         return 10;
     case MRI_KIND_BOOL:
-        return 1;
     case MRI_KIND_STRING:
     case MRI_KIND_JSON:
         break;
     }
-    return 2; /* \N */
+    return 2; /* \N, which is longer than 0 or 1 */
 }
 
 size_t
