@@ -92,7 +92,8 @@ enum mr_label_state {
     MR_LABEL_UNANSWERED /* nobody answered */
 };
 
-/* give_up (may be NULL) ends it as mr_load_stop does, within 100 ms, as UNANSWERED. */
+/* give_up (may be NULL) ends it as mr_load_stop does, within 100 ms, as UNANSWERED; so also after some
+ * FEs said UNKNOWN and before the others were heard. */
 enum mr_label_state
 mr_load_label_state(struct mr_loader *loader, const char *label, const _Atomic bool *give_up,
                     struct mr_error *reterr_error);

@@ -23,13 +23,22 @@ ask_fe(struct mr_loader *loader,
     return mri_load_label_parse(x.status, mri_load_text(loader), loader->text.len, reply);
 }
 
-/* "UNKNOWN" from one FE is no answer while another one may know more; a known state is final. */
+static enum mr_label_state
+unheard(struct mr_load_reply *reply)
+{
+    (void)mri_load_reply_set(
+        reply, MR_OUTCOME_UNKNOWN, "stopped", "stopped before every FE had answered");
+    return MR_LABEL_UNANSWERED;
+}
+
+/* "UNKNOWN" from one FE is no answer while another one may know more, and none either when the
+ * question was ended before that one was heard; a known state is final. */
 static enum mr_label_state
 ask_all(struct mr_loader *loader, const char *label, struct mr_load_reply *reply)
 {
     struct mr_load_hub *hub = loader->hub;
     enum mr_label_state best = MR_LABEL_UNANSWERED;
-    uint32_t first = mri_load_hub_fe(hub);
+    uint32_t first = mri_load_hub_fe(hub), heard = 0;
     for (uint32_t i = 0; i < hub->fe_count && !mri_load_stopped(loader); i++) {
         uint32_t fe = (first + i) % hub->fe_count;
         enum mr_label_state state = ask_fe(loader, &hub->fes[fe], label, reply);
@@ -37,10 +46,13 @@ ask_all(struct mr_loader *loader, const char *label, struct mr_load_reply *reply
             best = state;
         else if (!mri_load_stopped(loader)) /* a question that we ended says nothing about the FE */
             mri_load_hub_fe_failed(hub, fe);
-        if (state != MR_LABEL_UNANSWERED && state != MR_LABEL_UNKNOWN)
+        else
             break;
+        if (state != MR_LABEL_UNANSWERED && state != MR_LABEL_UNKNOWN)
+            return state;
+        heard++;
     }
-    return best;
+    return heard < hub->fe_count ? unheard(reply) : best;
 }
 
 enum mr_label_state
