@@ -1,6 +1,7 @@
-/* What an operator decides about is closed first: units of open chains are rolled back, and those that
- * turn out to be committed are waited for, as recovery does it. A commit is published later than it
- * is answered, so a row of the ledger may appear after the commit and replace what was decided. */
+/* What an operator decides about is closed first: units of open chains are rolled back, and those
+ * that turn out to be committed are waited for, as recovery does it. A commit is published later
+ * than it is answered, so a row of the ledger may appear after the commit and replace what was
+ * decided. */
 #include <inttypes.h>
 
 #include "ledger_priv.h"
@@ -22,19 +23,14 @@ highest(const struct mri_ledger *ledger, const struct mr_chain *chain)
 }
 
 static enum mr_rc
-is_late(struct mri_ledger *ledger, const char *label, const struct mr_error *unanswered)
+is_late(struct mri_ledger *ledger, const char *label)
 {
-    int64_t waited_s = ledger->config->starrocks.load_timeout_s;
-    if (unanswered) {
-        ledger->error = *unanswered;
-    } else {
-        (void)mr_error_set(&ledger->error,
-                           MR_STARROCKS,
-                           "label %s is committed, but its rows cannot be read: waited %" PRId64
-                           " s, the longest that ledger commands wait",
-                           label,
-                           waited_s);
-    }
+    (void)mr_error_set(&ledger->error,
+                       MR_STARROCKS,
+                       "label %s is committed, but its rows cannot be read: waited %" PRId64
+                       " s, the longest that ledger commands wait",
+                       label,
+                       ledger->config->starrocks.load_timeout_s);
     mr_error_hint(&ledger->error,
                   "no row was changed; run the command again when StarRocks has published it "
                   "(SHOW TRANSACTION; sink.starrocks.load_timeout is how long is waited)");
@@ -50,21 +46,23 @@ contradicts(struct mri_ledger *ledger, const char *label)
     return MR_STOPPED;
 }
 
-/* A label that is forgotten was visible: only ended ones are. */
+/* A label that is forgotten was visible: only ended ones are. Silence is waited out like "not yet".
+ */
 static enum mr_rc
-await_visible(struct mri_ledger *ledger, const char *label, int64_t until_ms)
+await_visible(struct mri_ledger *ledger, const char *label)
 {
     for (;;) {
         struct mr_error error;
-        enum mr_label_state state = mr_load_label_state(ledger->loader, label, NULL, &error);
+        enum mr_label_state state =
+            mr_load_label_state(ledger->loader, label, &ledger->limit.over, &error);
         if (state == MR_LABEL_VISIBLE || state == MR_LABEL_UNKNOWN) {
             return MR_OK;
         }
         if (state == MR_LABEL_ABORTED) {
             return contradicts(ledger, label);
         }
-        if (mr_clock_monotonic_ms() >= until_ms) {
-            return is_late(ledger, label, state == MR_LABEL_UNANSWERED ? &error : NULL);
+        if (mri_ledger_limit_over(ledger)) {
+            return is_late(ledger, label);
         }
         mr_clock_sleep_ms(ASK_AGAIN_MS);
     }
@@ -75,17 +73,20 @@ is_open(struct mri_ledger *ledger, const char *label, const struct mr_txn_reply 
 {
     (void)mr_error_set(&ledger->error,
                        MR_STARROCKS,
-                       "label %s cannot be rolled back: %s: %.200s",
+                       "label %s cannot be rolled back, tried for up to %" PRId64 " s: %s: %.200s",
                        label,
+                       ledger->config->starrocks.load_timeout_s,
                        reply->load.cause,
                        reply->load.message);
-    mr_error_hint(&ledger->error, "no row was changed; run the command again");
+    mr_error_hint(&ledger->error,
+                  "no row was changed; run the command again when StarRocks' frontends answer over "
+                  "HTTP (sink.starrocks.fe; sink.starrocks.load_timeout is how long is waited)");
     return MR_STARROCKS;
 }
 
 /* Numbers above the highest one, until enough in a row are unknown to the sink. */
 static enum mr_rc
-fence_chain(struct mri_ledger *ledger, const struct mr_chain *chain, int64_t until_ms)
+fence_chain(struct mri_ledger *ledger, const struct mr_chain *chain)
 {
     const char *pipeline = ledger->layout->pipeline;
     uint64_t n = highest(ledger, chain);
@@ -96,9 +97,11 @@ fence_chain(struct mri_ledger *ledger, const struct mr_chain *chain, int64_t unt
         if (rc != MR_OK) {
             return mr_error_set(&ledger->error, rc, "no label for unit %" PRIu64, n);
         }
-        enum mr_outcome outcome = mr_txn_rollback(ledger->loader, label.text, NULL, &reply);
+        mri_ledger_limit_begin(ledger);
+        enum mr_outcome outcome =
+            mr_txn_rollback(ledger->loader, label.text, &ledger->limit.over, &reply);
         if (outcome == MR_OUTCOME_REJECTED) {
-            rc = await_visible(ledger, label.text, until_ms);
+            rc = await_visible(ledger, label.text);
         } else if (outcome != MR_OUTCOME_DONE) {
             rc = is_open(ledger, label.text, &reply);
         }
@@ -134,13 +137,12 @@ begins_chain(struct mri_ledger *ledger, uint32_t index)
 enum mr_rc
 mri_ledger_fence(struct mri_ledger *ledger)
 {
-    int64_t wait_ms = ledger->config->starrocks.load_timeout_s * 1000;
-    int64_t until_ms = mr_clock_monotonic_ms() + wait_ms;
     enum mr_rc rc = mri_ledger_connect(ledger);
     for (uint32_t i = 0; rc == MR_OK && i < ledger->row_count; i++) {
         if (begins_chain(ledger, i)) {
-            rc = fence_chain(ledger, &ledger->rows[i].chain, until_ms);
+            rc = fence_chain(ledger, &ledger->rows[i].chain);
         }
     }
+    mri_ledger_limit_rest(ledger);
     return rc == MR_OK ? mri_ledger_read_ends(ledger) : rc;
 }

@@ -1,7 +1,9 @@
 /* millrace ledger forget: deletes what sink and group know of where partitions ended.
- * 1. The group's offsets lose their metadata, which a broker takes from us only while the group has no
- * members. From here on a run stops until somebody decides. 2. The fence: no unit comes in later. 3. The rows are deleted. 4. The offsets are deleted: the next start is
- * a first one. After a crash in between: once more. */
+ * 1. The group's offsets lose their metadata, which a broker takes from us only while the group has
+ * no members. From here on a run stops until somebody decides. Without any offset there is nothing
+ * to be taken, and members are not noticed. 2. The fence: no unit comes in later. 3. The rows are
+ * deleted. 4. The offsets are deleted: the next start is a first one. After a crash in between:
+ * once more. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -73,7 +75,8 @@ delete_offsets(struct mri_ledger *ledger, const struct mr_offset *offsets, uint3
     enum mr_rc rc = mr_consumer_delete_offsets(ledger->consumer, offsets, count, &ledger->error);
     if (rc != MR_OK) {
         mr_error_hint(&ledger->error,
-                      "the sink's rows are deleted; run the command again, naming topic and partition");
+                      "the sink's rows are deleted; run the command again, naming topic and "
+                      "partition");
     }
     return rc;
 }
@@ -100,11 +103,13 @@ forget(struct mri_ledger *ledger)
         rc = delete_offsets(ledger, offsets, count);
     }
     if (rc == MR_OK) {
-        printf("forgotten: %" PRIu32 " partitions, and %" PRIu32 " offsets of the group \"%s\". The next "
-               "start is a first one.\nThe tables keep their rows: what is read again counts again.\n",
-               ledger->part_count,
-               count,
-               ledger->config->kafka.group);
+        printf(
+            "forgotten: %" PRIu32 " partitions, and %" PRIu32
+            " offsets of the group \"%s\". The next "
+            "start is a first one.\nThe tables keep their rows: what is read again counts again.\n",
+            ledger->part_count,
+            count,
+            ledger->config->kafka.group);
     }
     free(offsets);
     return rc;
@@ -115,8 +120,8 @@ mri_ledger_forget(struct mri_ledger *ledger)
 {
     print_plan(ledger);
     if (ledger->part_count == 0) {
-        printf("nothing to forget: no rows of pipeline %s. Offsets that the group still has are found "
-               "by --topic and --partition\n",
+        printf("nothing to forget: no rows of pipeline %s. Offsets that the group still has are "
+               "found by --topic and --partition\n",
                ledger->layout->pipeline);
         return MR_OK;
     }

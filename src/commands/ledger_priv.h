@@ -1,9 +1,13 @@
 /* Private to the ledger commands: what is known of each partition, in the sink and in Kafka.
- * Threads: main's. Memory: mri_ledger_close releases all. Errors: filled at the borders, reported
- * by ledger.c. Limits: partitions of which the sink has a row, or that the command line names. */
+ * Threads: main's, and one that tells it when StarRocks was silent for too long. Memory:
+ * mri_ledger_close releases all. Errors: filled at the borders, reported by ledger.c. Limits:
+ * partitions of which the sink has a row, or that the command line names. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "commands_priv.h"
+#include "millrace/base/thread.h"
 #include "millrace/consume.h"
 #include "millrace/load.h"
 #include "millrace/protocol.h"
@@ -38,6 +42,13 @@ struct mri_ledger_end {
     struct mr_unit_name unit;
 };
 
+/* The time that a call to StarRocks has; `over` is what ends it. */
+struct mri_ledger_limit {
+    struct mr_thread thread;
+    _Atomic int64_t until_ms;
+    _Atomic bool over, ended;
+};
+
 struct mri_ledger {
     const struct mr_config *config;
     const struct mr_layout *layout;
@@ -46,6 +57,7 @@ struct mri_ledger {
     struct mr_consumer *consumer;
     struct mr_load_hub *hub; /* from the first write on */
     struct mr_loader *loader;
+    struct mri_ledger_limit limit; /* as the hub */
     struct mr_other_topics topics;
     struct mr_ledger_row *ends; /* every ledger row of the pipeline */
     uint32_t end_count;
@@ -83,8 +95,8 @@ int64_t mri_ledger_sink_end(const struct mri_ledger_part *part);
 MR_NODISCARD enum mr_rc
 mri_ledger_commit(struct mri_ledger *ledger, const struct mr_offset *offsets, uint32_t count);
 
-/* Registry rows and ledger rows as loads of their own, under labels of the chain; removes: the rows
- * of that key are deleted. */
+/* Registry rows and ledger rows as loads of their own, under labels of the chain, each for
+ * load_timeout at most; removes: the rows of that key are deleted. */
 MR_NODISCARD enum mr_rc mri_ledger_put(struct mri_ledger *ledger,
                                        const struct mr_chain *chain,
                                        const struct mr_registry_row *rows,
@@ -93,14 +105,28 @@ MR_NODISCARD enum mr_rc mri_ledger_put(struct mri_ledger *ledger,
                                        uint32_t end_count,
                                        bool removes);
 
-/* Connections for loads and transactions, made by the first call. */
+/* Connections for loads and transactions, and their time limit; made by the first call. */
 MR_NODISCARD enum mr_rc mri_ledger_connect(struct mri_ledger *ledger);
+
+/* ---- ledger_limit.c ---- */
+
+/* Calls that are given &ledger->limit.over end within 200 ms of load_timeout after begin; rest: no
+ * such call is under way. start and end may be called more than once. */
+MR_NODISCARD enum mr_rc mri_ledger_limit_start(struct mri_ledger *ledger);
+
+void mri_ledger_limit_begin(struct mri_ledger *ledger);
+
+void mri_ledger_limit_rest(struct mri_ledger *ledger);
+
+bool mri_ledger_limit_over(const struct mri_ledger *ledger);
+
+void mri_ledger_limit_end(struct mri_ledger *ledger);
 
 /* ---- ledger_fence.c ---- */
 
 /* Open chains of the chosen partitions: rolls back what units may still be open, waits until those
- * that turned out to be committed can be read, for load_timeout at most, and reads the ends again.
- * After that no row comes in any more. */
+ * that turned out to be committed can be read, and reads the ends again; a label may take
+ * load_timeout. After that no row comes in any more. */
 MR_NODISCARD enum mr_rc mri_ledger_fence(struct mri_ledger *ledger);
 
 /* ---- one file an action ---- */

@@ -306,6 +306,7 @@ mri_ledger_open(struct mri_ledger *ledger,
 void
 mri_ledger_close(struct mri_ledger *ledger)
 {
+    mri_ledger_limit_end(ledger);
     mr_sql_close(&ledger->sql);
     mr_consumer_free(&ledger->consumer);
     mr_loader_free(&ledger->loader);

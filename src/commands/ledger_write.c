@@ -47,7 +47,7 @@ mri_ledger_connect(struct mri_ledger *ledger)
     if (rc == MR_OK && !ledger->loader && mr_loader_new(ledger->hub, &ledger->loader) != MR_OK) {
         rc = mr_error_set(&ledger->error, MR_MEMORY, "no memory for connections to StarRocks");
     }
-    return rc;
+    return rc == MR_OK ? mri_ledger_limit_start(ledger) : rc;
 }
 
 /* Names of every topic that a row may have: the configuration's and the others. Free ->topics. */
@@ -69,12 +69,39 @@ widen_layout(struct mri_ledger *ledger, struct mr_layout *ret_layout)
     return MR_OK;
 }
 
+/* Given up: a server that does not answer may still have taken the rows. */
+static enum mr_rc
+is_unsettled(struct mri_ledger *ledger,
+             const struct mr_load_job *job,
+             const struct mr_load_reply *reply)
+{
+    (void)mr_error_set(&ledger->error,
+                       MR_STARROCKS,
+                       "nobody says whether the rows of %s, label %s, were taken, tried for "
+                       "%" PRId64 " s: %s: %.200s",
+                       job->table,
+                       job->label,
+                       ledger->config->starrocks.load_timeout_s,
+                       reply->cause,
+                       reply->message);
+    mr_error_hint(&ledger->error,
+                  "stopped half-way: start no run before the command was run again to its end, "
+                  "when StarRocks' frontends and backends answer over HTTP");
+    return MR_STARROCKS;
+}
+
 static enum mr_rc
 load(struct mri_ledger *ledger, const struct mr_load_job *job)
 {
     struct mr_load_reply reply;
-    if (mr_load_settled(ledger->loader, job, NULL, &reply) == MR_OUTCOME_DONE) {
+    mri_ledger_limit_begin(ledger);
+    enum mr_outcome outcome = mr_load_settled(ledger->loader, job, &ledger->limit.over, &reply);
+    mri_ledger_limit_rest(ledger);
+    if (outcome == MR_OUTCOME_DONE) {
         return MR_OK;
+    }
+    if (outcome == MR_OUTCOME_RETRY) {
+        return is_unsettled(ledger, job, &reply);
     }
     enum mr_rc rc = mr_error_set(&ledger->error,
                                  MR_STARROCKS,
@@ -121,8 +148,7 @@ put(struct mri_ledger *ledger,
                                         .columns = mr_text_str(&batch->columns),
                                         .body = &batch->body});
     } else {
-        (void)mr_error_set(
-            &ledger->error, rc, "no rows for %s: %s", batch->table, mr_rc_text(rc));
+        (void)mr_error_set(&ledger->error, rc, "no rows for %s: %s", batch->table, mr_rc_text(rc));
     }
     if (made == MR_OK) {
         mr_body_fini(&batch->body);

@@ -1,6 +1,9 @@
 """millrace ledger: what it shows, and what an operator's decisions change in Kafka and StarRocks."""
 
+import socket
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import NamedTuple
@@ -55,16 +58,32 @@ class Stage(NamedTuple):
         return self.starrocks.sql("SELECT `partition`, chain, seq, `start` FROM "
                                   f"{self.name}.millrace_chains ORDER BY `partition`, seq")
 
-    def come_in_late(self, partition: int, end: int, seconds: float) -> str:
-        """Unit 4 of NEW is committed, and visible only after so long; gives back its label."""
+    def come_in_late(self, partition: int, end: int) -> str:
+        """Unit 4 of NEW is committed, and visible only when it is published; gives back its label."""
         label = f"{self.program.config['pipeline']}-{NEW}-4"
         pool.arm(self.starrocks, {"fault": "publish_timeout", "database": self.name, "label": label,
-                                  "operation": "stream_load", "seconds": seconds})
+                                  "operation": "stream_load", "seconds": 600})
         row = [self.program.config["pipeline"], self.name, partition, NEW, 4, 0, end, end, end,
                0, 0, 0, 0, "{}", NOON]
         answer = load_rows(self.starrocks, self.name, "millrace_ledger", label, LEDGER, [row])
         assert answer["Status"] == "Publish Timeout", answer
         return label
+
+    def ledger_that_waits(self, label: str, action: str, *options: str) -> CompletedProcess:
+        """The label is published once the command asks for its state: it began without its rows, then."""
+        asked = {"fault": "delay", "database": self.name, "label": label,
+                 "operation": "get_load_state", "seconds": 0}
+        before = self.ends()
+        pool.arm(self.starrocks, asked)
+        with ThreadPoolExecutor(1) as runner:
+            command = runner.submit(self.ledger, action, *options)
+            until("a question for the label", lambda: command.done() or any(
+                fault["hits"] for fault in pool.armed(self.starrocks)
+                if fault["fault"] == "delay" and fault.get("label") == label))
+            assert not command.done(), command.result()
+            assert self.ends() == before
+            self.publish(label)
+            return command.result()
 
     def lose_chain(self, partition: int, chain: str) -> None:
         """The registry forgets the chain, of this partition."""
@@ -202,6 +221,63 @@ def test_a_group_with_members_is_left_alone(stage: Stage) -> None:
     assert "STOPS" in line(stage.ledger("show").stdout, f"{NEW}-3")
 
 
+@pytest.fixture
+def no_frontend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An address where nobody listens; or, "silent", where whoever listens says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        if request.param == "silent":
+            yield f"http://127.0.0.1:{server.getsockname()[1]}"
+            return
+        port = server.getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+
+
+def ends_without_a_frontend(stage: Stage, address: str, *arguments: str) -> CompletedProcess:
+    """The command, while StarRocks answers over MySQL only."""
+    sink = stage.program.config["sink"]["starrocks"]
+    true = sink["fe"]
+    sink.update(fe=[address], load_timeout="2s")
+    stage.program.write()
+    began = time.monotonic()
+    ended = stage.ledger(*arguments)
+    took = time.monotonic() - began
+    assert ended.returncode == 4, ended.stdout + ended.stderr
+    assert took >= 2, "it must have been tried for as long as load_timeout says"
+    sink["fe"] = true
+    stage.program.write()
+    return ended
+
+
+@pytest.mark.parametrize("no_frontend", ["refuses", "silent"], indirect=True)
+@pytest.mark.parametrize("action", [("accept-reset",), ("forget", "--yes")], ids=lambda a: a[0])
+def test_a_fence_that_no_frontend_answers_ends_with_its_reason(
+    stage: Stage, no_frontend: str, action: tuple[str, ...]
+) -> None:
+    stage.commit(0, 2)
+    before = stage.ends(), stage.chains()
+    ended = ends_without_a_frontend(stage, no_frontend, *action)
+    assert "cannot be rolled back, tried for up to 2 s: " in ended.stderr
+    assert "HINT: no row was changed; run the command again when StarRocks' frontends" in ended.stderr
+    assert (stage.ends(), stage.chains()) == before
+    again = stage.ledger(*action)
+    assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.parametrize("no_frontend", ["refuses", "silent"], indirect=True)
+def test_rows_that_no_frontend_takes_end_a_command_half_way(stage: Stage, no_frontend: str) -> None:
+    """Without a chain there is nothing to fence: the rows are what is tried first."""
+    stage.starrocks.sql(f"TRUNCATE TABLE {stage.name}.millrace_chains")
+    stage.commit(0, 2)
+    ended = ends_without_a_frontend(stage, no_frontend, "accept-reset")
+    assert "nobody says whether the rows of millrace_ledger" in ended.stderr
+    assert "HINT: stopped half-way: start no run before the command was run again" in ended.stderr
+    assert [row[:2] for row in stage.ends()] == [(0, 5)]
+    assert "STOPS" in line(stage.ledger("show").stdout, f"{NEW}-3")
+    again = stage.ledger("accept-reset")
+    assert again.returncode == 0, again.stderr
+    assert "starts at 2" in line(stage.ledger("show").stdout, f"{NEW}-3")
+
+
 def test_an_acceptance_that_was_interrupted_stops_a_run_and_is_taken_up_again(stage: Stage) -> None:
     stage.commit(0, 2)
     assert stage.ledger("accept-reset").returncode == 0
@@ -252,10 +328,9 @@ def test_forgetting_one_partition_leaves_the_others(stage: Stage) -> None:
 
 def test_forgetting_waits_for_a_unit_that_is_committed_and_not_yet_visible(stage: Stage) -> None:
     """Its row, of a partition that had none, appears after the command began, and is deleted too."""
-    label = stage.come_in_late(partition=1, end=3, seconds=4)
-    forgotten = stage.ledger("forget", "--yes")
+    label = stage.come_in_late(partition=1, end=3)
+    forgotten = stage.ledger_that_waits(label, "forget", "--yes")
     assert forgotten.returncode == 0, forgotten.stderr
-    stage.publish(label)
     stays("nothing left", lambda: stage.ends() == [] and stage.chains() == [], for_s=1.0)
 
 
@@ -263,7 +338,7 @@ def test_forgetting_gives_up_with_nothing_deleted_when_a_unit_stays_invisible(st
     stage.commit(0, 2)
     stage.program.config["sink"]["starrocks"]["load_timeout"] = "1s"
     stage.program.write()
-    label = stage.come_in_late(partition=1, end=3, seconds=100)
+    label = stage.come_in_late(partition=1, end=3)
     before = stage.ends(), stage.chains()
     late = stage.ledger("forget", "--yes")
     assert late.returncode == 4, late.stdout + late.stderr
@@ -281,12 +356,11 @@ def test_an_accepted_place_is_not_moved_by_a_unit_that_becomes_visible_later(
 ) -> None:
     """What the unit counted is kept."""
     stage.commit(0, 2)
-    label = stage.come_in_late(partition=0, end=7, seconds=4)
-    accepted = stage.ledger("accept-reset", *(["--rewind"] if rewind else []))
+    label = stage.come_in_late(partition=0, end=7)
+    accepted = stage.ledger_that_waits(label, "accept-reset", *(["--rewind"] if rewind else []))
     assert accepted.returncode == 0, accepted.stderr
     place = 7 if rewind else 2
     assert f"goes on at {place}; the group was at 2, the sink ends at 7" in accepted.stdout
-    stage.publish(label)
     stays("the place", lambda: stage.ends() == [(0, place, NEW, 4, 7)], for_s=1.0)
     assert f"starts at {place}" in line(stage.ledger("show").stdout, f"{NEW}-4")
 
