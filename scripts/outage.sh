@@ -16,4 +16,4 @@ export MILLRACE_BIN
     printf 'outage: %s is not there\nHINT: meson setup build && ninja -C build\n' "$MILLRACE_BIN" >&2
     exit 1
 }
-PYTHONPATH=tests/integration exec .venv/bin/python -m harness.outage "$@"
+PYTHONPATH=tests/integration:tests/crash exec .venv/bin/python -m harness.outage "$@"

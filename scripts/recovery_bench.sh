@@ -29,4 +29,4 @@ if [ -z "${MILLRACE_BIN:-}" ]; then
     MILLRACE_BIN=$root/$build/millrace
 fi
 export MILLRACE_BIN
-PYTHONPATH=tests/integration exec .venv/bin/python tests/bench/recovery.py "$@"
+PYTHONPATH=tests/integration:tests/crash exec .venv/bin/python tests/bench/recovery.py "$@"

@@ -5,8 +5,6 @@ import base64
 import http.client
 import itertools
 import json
-import socket
-import struct
 import threading
 import urllib.parse
 import urllib.request
@@ -17,7 +15,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from crash import frames, pool
@@ -28,7 +25,6 @@ from crash.schedule import Schedule, Slot
 from harness.broker import Broker
 from harness.paths import MILLRACE_RACE
 from harness.starrocks import Rockpool
-from harness.wait import until
 
 SESSION_S = 5  # what a dead member holds up its successor for; less expels members of a busy machine
 SOON_S = 40
@@ -140,26 +136,14 @@ class Course(Schedule):
 
     def expel(self, member: str) -> None:
         """Says to the coordinator that the member leaves; itself it does not know."""
-        body = struct.pack(">hhi", frames.LEAVE_GROUP, 0, 1) + frames.put_text(b"test") \
-            + frames.put_text(self.group.encode()) + frames.put_text(member.encode())
-        with socket.create_connection(("127.0.0.1", self.slot.broker.port), timeout=10) as broker:
-            broker.sendall(frames.with_length(body))
-            answer = broker.recv(100)
-        assert answer[8:] == b"\0\0", answer
+        error = self.slot.broker.ask(frames.LEAVE_GROUP, 0, frames.put_text(self.group.encode())
+                                     + frames.put_text(member.encode())).take("h")
+        assert error == 0, error
 
     def decided(self) -> dict[int, Decided]:
-        consumer = Consumer({"bootstrap.servers": self.slot.broker.address, "group.id": self.group})
-        asked = [TopicPartition(self.name, p) for p in range(self.plan.partitions)]
-
-        def read() -> list[tuple[int, Decided]]:
-            """The client may leave bytes behind the metadata, which then are no text: asked again."""
-            return [(p.partition, read_metadata(p.offset, p.metadata))
-                    for p in consumer.committed(asked, timeout=5) if p.metadata]
-
-        try:
-            return dict(until("the group's offsets", read, good=lambda _: True))
-        finally:
-            consumer.close()
+        found = self.slot.broker.offsets(self.group, self.name, self.plan.partitions)
+        return {partition: read_metadata(offset, text.decode())
+                for partition, (offset, text) in found.items() if text}
 
     @property
     def group(self) -> str:
@@ -226,8 +210,12 @@ class Course(Schedule):
     def wait_for_chain_after(self, label: str) -> None:
         """Another chain than the label's has brought units in."""
         chain = label.split("-")[1]
-        self.wait_for("units of another chain", lambda: all(
-            c != chain for c, _ in self.units_in().values()) and self.units_in(), SOON_S)
+
+        def others() -> bool:
+            chains = {c for c, _ in self.units_in().values()}
+            return bool(chains) and chain not in chains
+
+        self.wait_for("units of another chain", others, SOON_S)
 
     def detail_rows(self) -> int:
         return self.slot.starrocks.one("SELECT COUNT(*) FROM orders", self.name)
