@@ -56,8 +56,8 @@ find_error(rd_kafka_event_t *event)
     rd_kafka_resp_err_t code = rd_kafka_event_error(event);
     const rd_kafka_group_result_t **groups =
         result ? rd_kafka_DeleteConsumerGroupOffsets_result_groups(result, &count) : NULL;
-    if (code || count != 1) {
-        return code ? code : RD_KAFKA_RESP_ERR__BAD_MSG;
+    if (code || count != 1) { /* of a group that is not there the request itself fails */
+        return code ? error_that_counts(code) : RD_KAFKA_RESP_ERR__BAD_MSG;
     }
     const rd_kafka_error_t *error = rd_kafka_group_result_error(groups[0]);
     const rd_kafka_topic_partition_list_t *list = rd_kafka_group_result_partitions(groups[0]);
