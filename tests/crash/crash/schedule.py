@@ -23,6 +23,7 @@ DRAIN_S = 90
 STOPPED_DRAIN_S = 30
 EXIT_S = 40
 AFTER_SCENE_S = 2.0
+END_S = 10  # in which a server ends the load of a client that has gone
 
 
 class Interrupted(BaseException):
@@ -372,6 +373,14 @@ class Schedule:
     def open_transactions(self) -> list[dict]:
         if not self.drained:
             return []  # who stops leaves everything as it was found
+        left = self.left_open()
+        deadline = time.monotonic() + END_S
+        while left and time.monotonic() < deadline:
+            self.tick()
+            left = self.left_open()
+        return left
+
+    def left_open(self) -> list[dict]:
         return pool.to_be_ended(pool.open_transactions(self.slot.starrocks), self.result.counts)
 
     def clean_up(self) -> None:
