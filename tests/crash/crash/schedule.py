@@ -22,6 +22,7 @@ TICK_S = 0.02
 DRAIN_S = 90
 STOPPED_DRAIN_S = 30
 EXIT_S = 40
+JOIN_S = 30
 AFTER_SCENE_S = 2.0
 END_S = 10  # in which a server ends the load of a client that has gone
 
@@ -98,7 +99,9 @@ class Schedule:
                                       self.slot.starrocks.mysql, self.name, self.name)
         config["source"]["kafka"] |= {
             "session.timeout.ms": SESSION_S * 1000, "heartbeat.interval.ms": 1000,
-            "socket.timeout.ms": 4000, "reconnect.backoff.max.ms": 500}
+            "socket.timeout.ms": 4000, "reconnect.backoff.max.ms": 500,
+            # The client waits that long for the answer to a JoinGroup, on a connection that lives.
+            "max.poll.interval.ms": JOIN_S * 1000}
         config["rollups"] = oracle.ROLLUPS
         config["memory"] = "64MiB"
         config["threads"] = {"workers": 2}
