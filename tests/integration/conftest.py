@@ -1,7 +1,7 @@
 """Fixtures: servers that a test may stop, the program, and the orders pipeline; those of
 harness/fixtures.py besides."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,19 @@ from harness.fixtures import kafka, name, starrocks  # noqa: F401 (fixtures)
 from harness.paths import MILLRACE, ROOT
 from harness.program import Millrace
 from harness.starrocks import Rockpool
+
+CALLED = pytest.StashKey[pytest.TestReport]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keeps how the test itself ended, for the fixtures that end after it."""
+    report = yield
+    if report.when == "call":
+        item.stash[CALLED] = report
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,9 +52,17 @@ def own_starrocks(tmp_path: Path) -> Iterator[Rockpool]:
     server.kill()
 
 
+def went_well(item: pytest.Item) -> bool:
+    """A test that was not called, since a fixture of it failed, did not."""
+    return CALLED in item.stash and not item.stash[CALLED].failed
+
+
 @pytest.fixture
-def millrace(tmp_path: Path) -> Iterator[Callable[..., Millrace]]:
-    """Makes a Millrace from a configuration; all its processes end with the test."""
+def millrace(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Millrace]]:
+    """Makes a Millrace from a configuration; all its processes end with the test. One that fails tells
+    where they stood."""
     made: list[Millrace] = []
 
     def make(config: dict, env: dict[str, str] | None = None) -> Millrace:
@@ -51,6 +72,9 @@ def millrace(tmp_path: Path) -> Iterator[Callable[..., Millrace]]:
         return made[-1]
 
     yield make
+    if not went_well(request.node):
+        for run in [run for one in made for run in one.runs]:
+            print(run.describe())
     for one in made:
         one.close()
 

@@ -13,6 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from .paths import MILLRACE, ROOT, free_port
 from .wait import until
 
+STATUS_SHOWN = 2000
+LOG_SHOWN = 4000
+
 
 class Run:
     """One `millrace run` process; its log is a file, so that it never blocks."""
@@ -69,6 +72,18 @@ class Run:
                 if sample.name == name and labels.items() <= sample.labels.items():
                     return sample.value
         raise KeyError((name, labels))
+
+    def describe(self) -> str:
+        """Where it stands, for a test that failed: raises nothing, and waits hardly."""
+        code = self.process.poll()
+        lines = [f"{self.log_path}: {'running' if code is None else f'exit code {code}'}"]
+        if code is None:
+            try:
+                status, body = self.http("/v1/status", timeout_s=2)
+                lines.append(f"/v1/status answers {status}: {body[:STATUS_SHOWN]}")
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is shown
+                lines.append(f"/v1/status: {error!r}")
+        return "\n".join([*lines, "--- the end of its log ---", self.log[-LOG_SHOWN:]])
 
     def log_says(self, *words: str, timeout_s: float = 20) -> str:
         """Waits for a line of the log that holds all the words, letter case aside."""
