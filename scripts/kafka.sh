@@ -1,7 +1,8 @@
 #!/bin/sh
 # A real Kafka broker, single node, for the demo and the tests.
 #
-#   kafka.sh start DIR [PORT]            start it on 127.0.0.1, on a free port unless one is given
+#   kafka.sh start DIR [PORT [INNER]]    start it on 127.0.0.1, on free ports unless they are given;
+#                                        INNER: where the broker talks to itself
 #   kafka.sh stop DIR                    stop it; its data stays in DIR
 #   kafka.sh kill DIR                    end it at once, as a crash would
 #   kafka.sh port DIR                    print its port
@@ -20,7 +21,7 @@ die() {
 }
 
 usage() {
-    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
@@ -83,7 +84,7 @@ prepare() {
     if [ ! -f "$dir/data/meta.properties" ]; then
         ports=$(free_ports)
         port=${port:-${ports% *}}
-        controller_port=${ports#* }
+        controller_port=${controller_port:-${ports#* }}
         write_properties
         # A cluster id is 16 bytes in base64, 22 characters; hexadecimal digits are valid there.
         (java_kafka kafka.tools.StorageTool format -c "$dir/server.properties" \
@@ -160,7 +161,7 @@ dir=$(CDPATH='' cd -- "$2" && pwd)
 shift 2
 port=
 case $command in
-start) port=${1:-}; start ;;
+start) port=${1:-}; controller_port=${2:-}; start ;;
 serve) serve ;;
 stop) stop ;;
 kill) signal_and_wait KILL ;;

@@ -33,6 +33,7 @@ class Broker:
     def __init__(self, folder: Path, port: int | None = None):
         self.folder = folder
         self.port = port or free_port()
+        self._controller_port = free_port()
         self._producer: Producer | None = None
 
     @property
@@ -40,7 +41,7 @@ class Broker:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        self._script("start", str(self.port))
+        self._script("start", str(self.port), str(self._controller_port))
 
     def stop(self) -> None:
         self._script("stop")

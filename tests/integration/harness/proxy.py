@@ -6,6 +6,8 @@ import socket
 import threading
 import time
 
+from .paths import free_port
+
 CHUNK = 65536
 
 
@@ -21,8 +23,8 @@ class TcpProxy:
         self._answers: int | None = None
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = self._server.getsockname()[1]
+        self.port = free_port()
+        self._server = socket.create_server(("127.0.0.1", self.port))
         self._serve()
 
     def _serve(self) -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pymysql
 
-from .paths import ROOT
+from .paths import ROOT, free_port
 from .wait import until
+
+NODES = ("fe", "be", "mysql", "admin")
 
 
 class Rockpool:
@@ -30,11 +32,13 @@ class Rockpool:
         self.folder.mkdir(parents=True, exist_ok=True)
         port_file = self.folder / "ports.json"
         port_file.unlink(missing_ok=True)
-        kept = [f"--{name}-port={self.ports[name]}" for name in ("fe", "be", "mysql") if self.ports]
+        if not self.ports:
+            self.ports = {name: free_port() for name in NODES}
+        listen = [f"--{name}-port={self.ports[name]}" for name in NODES]
         log = open(self.folder / "rockpool.log", "ab")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "rockpool", "--data", str(self.folder / "data"),
-             "--port-file", str(port_file), *kept, *self.options],
+             "--port-file", str(port_file), *listen, *self.options],
             cwd=ROOT / "tests" / "rockpool", stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )
         log.close()
