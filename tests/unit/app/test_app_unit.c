@@ -8,6 +8,7 @@
 
 #define HOLDERS 6
 #define ROUNDS 200
+#define LEDGER_ROWS 1000
 
 static void
 open_case(struct app_case *c)
@@ -83,19 +84,59 @@ Test(app_unit, is_handed_over_once_with_all_that_its_holders_wrote)
     app_case_close(&c);
 }
 
-Test(app_unit, without_room_for_its_tables_is_not_opened_and_charges_nothing)
+/* Takes all of the budget but so much. Returns what it took. */
+static int64_t
+leave_room(struct app_case *c, int64_t bytes)
+{
+    int64_t taken = mr_budget_left(&c->app->budget) - bytes;
+    T_TRUE(mr_budget_promise(&c->app->budget, taken));
+    return taken;
+}
+
+/* Again and again: each try gives back all that it had, apart from tables that are kept for the next
+ * one. Then with the room that it lacked. */
+static void
+check_busy_without(struct app_case *c, int64_t room)
+{
+    struct mr_unit *unit = NULL;
+    int64_t least = mri_unit_least_bytes(c->app);
+    int64_t taken = leave_room(c, room);
+    for (int i = 0; i < 3; i++) {
+        T_INT_EQ(mri_unit_open(c->app, &unit), MR_BUSY);
+        T_TRUE(!unit);
+        mr_fold_trim(c->app->fold);
+        T_INT_EQ(mr_budget_left(&c->app->budget), room);
+        T_INT_EQ(mr_budget_used(&c->app->budget), c->app->batch_fixed);
+    }
+    mr_budget_release(&c->app->budget, least - room);
+    T_INT_EQ(mri_unit_open(c->app, &unit), MR_OK);
+    T_INT_EQ(unit->number, 1); /* those that were not opened have no number */
+    T_INT_EQ(mr_budget_left(&c->app->budget), 0);
+    mri_unit_free(c->app, &unit);
+    mr_fold_trim(c->app->fold);
+    T_INT_EQ(mr_budget_left(&c->app->budget), least);
+    mr_budget_release(&c->app->budget, taken - (least - room));
+}
+
+Test(app_unit, without_room_for_its_tables_is_not_opened_until_room_comes_back)
 {
     static struct app_case c;
-    struct mr_unit *unit = NULL;
     open_case(&c);
-    c.app->budget.limit += 100 - mr_budget_left(&c.app->budget);
-    T_INT_EQ(mri_unit_open(c.app, &unit), MR_BUSY);
-    T_TRUE(!unit);
-    T_INT_EQ(mr_budget_used(&c.app->budget), c.app->batch_fixed);
-    c.app->budget.limit = c.world.config.memory;
-    T_INT_EQ(mri_unit_open(c.app, &unit), MR_OK);
-    T_INT_EQ(unit->number, 1);
-    mri_unit_free(c.app, &unit);
+    check_busy_without(&c, mri_unit_least_bytes(c.app) - 1);
+    app_case_close(&c);
+}
+
+Test(app_unit, without_room_for_its_ledger_rows_is_not_opened_until_room_comes_back)
+{
+    static struct app_case c;
+    open_case(&c);
+    for (int32_t i = 0; i < LEDGER_ROWS; i++) {
+        const struct mr_span row = {.partition = i, .event_time_us = INT64_MIN};
+        T_INT_EQ(mr_ledger_assign(c.app->ledger, &row), MR_OK);
+    }
+    int64_t rows = mr_harvest_ledger_bytes(c.app->layout, LEDGER_ROWS);
+    T_TRUE(rows > mr_fold_least_bytes(c.app->fold)); /* for the tables alone there is room */
+    check_busy_without(&c, rows - 1);
     app_case_close(&c);
 }
 
