@@ -105,6 +105,12 @@ void
 app_case_run_exact(struct app_case *c)
 {
     app_case_start(c);
+    app_case_finish_exact(c);
+}
+
+void
+app_case_finish_exact(struct app_case *c)
+{
     app_case_wait(c, app_case_all_in);
     mr_app_stop(c->app);
     WORLD_NEED(app_case_join(c) == MR_OK, "ended with %s", c->error.text);

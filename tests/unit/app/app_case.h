@@ -67,6 +67,10 @@ app_case_event(struct app_case *c, enum mr_step_kind kind, uint32_t from, uint32
 void
 app_case_run_exact(struct app_case *c);
 
+/* As app_case_run_exact, of an app that runs. */
+void
+app_case_finish_exact(struct app_case *c);
+
 /* The next process in the same world. */
 void
 app_case_again(struct app_case *c);

@@ -19,6 +19,16 @@ exact_case_open(struct app_case *c, const struct world_options *options)
     app_case_build(c);
 }
 
+bool
+exact_case_is_open(struct world *world, const struct world_event *event)
+{
+    pthread_mutex_lock(&world->lock);
+    const struct world_txn *txn = world_find_txn(world, &event->chain, event->n);
+    bool open = txn && txn->state == WORLD_OPEN;
+    pthread_mutex_unlock(&world->lock);
+    return open;
+}
+
 /* ---- by hand ---- */
 
 static enum mr_rc

@@ -21,6 +21,11 @@ extern struct exact_script exact_script;
 void
 exact_case_open(struct app_case *c, const struct world_options *options);
 
+/* A hook's question: is the transaction of this call still open? Recovery asks again for the COMMIT
+ * of one that was aborted. */
+bool
+exact_case_is_open(struct world *world, const struct world_event *event);
+
 /* ---- by hand: the test is feed ---- */
 
 /* With one partition, whose chain is in force; the loaders run. */

@@ -39,17 +39,6 @@ Test(app_exact_pauses, a_load_that_fails_is_rolled_back_and_made_again_under_a_l
     app_case_close(&c);
 }
 
-/* Recovery asks again for the COMMIT of a unit that was aborted. */
-static bool
-is_open(struct world *world, const struct world_event *event)
-{
-    pthread_mutex_lock(&world->lock);
-    const struct world_txn *txn = world_find_txn(world, &event->chain, event->n);
-    bool open = txn && txn->state == WORLD_OPEN;
-    pthread_mutex_unlock(&world->lock);
-    return open;
-}
-
 /* exact_script.begun_ms: of the first chain that is announced after the third one. */
 static bool
 abort_three(struct world *world, const struct world_event *event, const _Atomic bool *give_up,
@@ -62,7 +51,7 @@ abort_three(struct world *world, const struct world_event *event, const _Atomic 
         (void)atomic_compare_exchange_strong(&exact_script.begun_ms, &never,
                                              mr_clock_monotonic_ms());
     if (event->kind != MR_STEP_COMMIT || atomic_load(&exact_script.failed) == 3 ||
-        !is_open(world, event))
+        !exact_case_is_open(world, event))
         return false;
     world_abort(world, &event->chain, event->n);
     exact_script.failed_ms = mr_clock_monotonic_ms();
