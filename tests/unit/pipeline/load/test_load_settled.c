@@ -195,6 +195,33 @@ Test(load_settled, every_fe_is_asked_before_a_label_counts_as_unknown)
     http_script_stop(&second);
 }
 
+/* It is the leader's answer, by redirect from whichever FE was asked: with an FE that is down for
+ * long, questions go on being answered. */
+Test(load_settled, unknown_from_the_fe_that_answers_counts_while_another_is_down)
+{
+    struct fixture f;
+    struct mr_error error;
+    static char leader_url[64], down_url[64];
+    fixture_servers(&f);
+    struct http_script *leader = http_script_start();
+    fixture_url(leader, leader_url);
+    (void)snprintf(down_url, sizeof down_url, "http://127.0.0.1:%u", http_script_dead_port());
+    f.fe_items[1] = down_url;
+    f.config.starrocks.fe.count = 2;
+    fixture_loader(&f);
+    for (int i = 0; i < 3; i++) {
+        http_script_add(f.fe, (struct http_step){.status = 307, .location = leader_url});
+        fixture_answer(leader, "state_unknown");
+        T_INT_EQ(mr_load_label_state(f.loader, "orders-k7-12", NULL, &error), MR_LABEL_UNKNOWN);
+    }
+    T_INT_EQ(http_script_requests(leader), 3);
+    /* The redirect of a follower whose leader is gone is no answer. */
+    http_script_add(f.fe, (struct http_step){.status = 307, .location = down_url});
+    T_INT_EQ(mr_load_label_state(f.loader, "orders-k7-12", NULL, &error), MR_LABEL_UNANSWERED);
+    fixture_stop(&f);
+    http_script_stop(&leader);
+}
+
 Test(load_settled, a_follower_sends_the_question_on_to_an_allowed_leader_only)
 {
     struct fixture f;
