@@ -61,7 +61,7 @@ meson_part() {
 
 # Tests that mostly wait for servers run side by side, a file at a time: each process has servers of
 # its own.
-SIDE_BY_SIDE="-n 3 --dist loadfile"
+SIDE_BY_SIDE="-n 4 --dist loadfile"
 
 # pytest_part PART FOLDER ARGUMENTS…
 pytest_part() {
@@ -187,11 +187,12 @@ crash() {
     race_build crash || return
     MILLRACE_BIN=$root/$BUILD/millrace
     export MILLRACE_BIN
-    pytest_part "crash tests" tests/crash
+    # shellcheck disable=SC2086 # several arguments
+    pytest_part "crash tests" tests/crash $SIDE_BY_SIDE
     log=$reports/crash.log
     MILLRACE_BIN=$MILLRACE_RACE_BIN
     timeout "$part_seconds" sh scripts/crash.sh \
-        --schedules 50 --seed 1 --jobs 3 >"$log" 2>&1
+        --schedules 50 --seed 1 --jobs 4 >"$log" 2>&1
     status=$?
     tail -n 40 "$log"
     # shellcheck disable=SC2046 # two numbers
