@@ -46,6 +46,8 @@ struct mr_consumer_state {
     uint32_t partitions; /* assigned */
     int64_t lag_records; /* high watermarks minus positions, all partitions; -1 unknown */
     int64_t rebalances;
+    int64_t gap_offsets; /* offsets passed over because the log has no record there */
+    int64_t skipped;     /* offsets that the client had skipped, and that were read again */
     char problem[256]; /* last error that still holds, or "" */
 };
 
@@ -74,8 +76,9 @@ mr_consumer_subscribe(struct mr_consumer *consumer, struct mr_error *reterr_erro
 /* Appends messages to batch until it is full or timeout_ms has passed since the first message came,
  * or no message came for timeout_ms. batch NULL: serves rebalances and errors only (back-pressure).
  * When partitions go, what the caller had left in the batch is emptied: it will be read again.
- * Errors: MR_STOPPED when going on could lose rows (offset out of range, topic re-created), MR_KAFKA
- * for a fatal client error. */
+ * It returns early, also empty, when a gap in the offsets is to be looked at again. Errors: MR_STOPPED
+ * when going on could lose rows (offset out of range, topic re-created, records that cannot be read),
+ * MR_KAFKA for a fatal client error. */
 MR_NODISCARD enum mr_rc
 mr_consumer_fill(struct mr_consumer *consumer, struct mr_batch *batch, int64_t timeout_ms,
                  struct mr_error *reterr_error);

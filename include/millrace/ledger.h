@@ -52,11 +52,12 @@ uint64_t
 mr_ledger_open(struct mr_ledger *ledger);
 
 /* The open unit takes the offsets [first, next) of a held partition; logs with gaps (compaction,
- * transaction markers) may skip forward: first may be above the expected offset, and the gap belongs
- * to the unit. A first below it is MR_STOPPED with topic index, partition and ranges in the error;
- * so is an open unit that has failed with an earlier one. MR_MEMORY. Nothing is taken then, and the
- * open unit fails: a batch is taken run by run, and a unit that holds some runs of a batch whose
- * records nobody counts must not be loaded, for its end would lie behind them. */
+ * transaction markers; consume looks twice before it believes one) may skip forward: first may be
+ * above the expected offset, and the gap belongs to the unit. A first below it is MR_STOPPED with
+ * topic index, partition and ranges in the error; so is an open unit that has failed with an earlier
+ * one. MR_MEMORY. Nothing is taken then, and the open unit fails: a batch is taken run by run, and a
+ * unit that holds some runs of a batch whose records nobody counts must not be loaded, for its end
+ * would lie behind them. */
 MR_NODISCARD enum mr_rc
 mr_ledger_take(struct mr_ledger *ledger, uint16_t topic, int32_t partition, int64_t first,
                int64_t next, struct mr_error *reterr_error);

@@ -149,6 +149,8 @@ probe_refresh(void *context)
     mr_metrics_set(app->metrics, MR_M_LAG_SECONDS, lag_seconds(&now));
     mr_metrics_set(app->metrics, MR_M_PARTITIONS, now.consumer.partitions);
     mr_metrics_set(app->metrics, MR_M_REBALANCES, (double)now.consumer.rebalances);
+    mr_metrics_set(app->metrics, MR_M_GAP_OFFSETS, (double)now.consumer.gap_offsets);
+    mr_metrics_set(app->metrics, MR_M_SKIPPED, (double)now.consumer.skipped);
     mr_metrics_set(app->metrics, MR_M_PAUSED, now.paused_s);
     mr_metrics_set(app->metrics, MR_M_UNITS_OPEN, now.units[MR_UNIT_OPEN]);
     mr_metrics_set(app->metrics, MR_M_UNITS_SEALED, now.units[MR_UNIT_SEALED]);

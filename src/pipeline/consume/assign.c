@@ -30,6 +30,7 @@ mri_consume_drop_slots(struct mr_consumer *consumer)
     consumer->slot_count = 0;
     consumer->replay = MRI_REPLAY_NONE;
     consumer->replay_left = 0;
+    consumer->again = false;
     consumer->last_topic = NULL;
     consumer->last_slot = NULL;
     consumer->held.set = false;
@@ -184,7 +185,11 @@ add_slots(struct mr_consumer *consumer,
     }
     for (uint32_t i = 0; i < count; i++) {
         int64_t end = until[i] > spans[i].end ? until[i] : -1;
-        slots[i] = (struct mri_slot){spans[i].topic, spans[i].partition, spans[i].end, end};
+        slots[i] = (struct mri_slot){.topic = spans[i].topic,
+                                     .partition = spans[i].partition,
+                                     .position = spans[i].end,
+                                     .until = end,
+                                     .gap = {.to = -1}};
     }
     if (count > 1) {
         qsort(slots, count, sizeof *slots, compare_slots);

@@ -63,8 +63,11 @@ mr_consumer_new(const struct mr_config *config,
     }
     consumer->config = config;
     consumer->events = *events;
+    consumer->topic_has_gaps = calloc(config->kafka.topics.count + 1, sizeof(bool));
     consumer->held.bytes.limit = SIZE_MAX / 2; /* a message is bounded by the client's own limits */
-    enum mr_rc rc = open_client(consumer, reterr_error);
+    enum mr_rc rc = consumer->topic_has_gaps
+                        ? open_client(consumer, reterr_error)
+                        : mr_error_set(reterr_error, MR_MEMORY, "consumer: out of memory");
     if (rc == MR_OK &&
         mri_probe_start(consumer->rk, &config->kafka.topics, &consumer->probe) != MR_OK) {
         rc = mr_error_set(reterr_error, MR_SYSTEM, "consumer: no thread for the probe");
@@ -91,6 +94,7 @@ mr_consumer_free(struct mr_consumer **consumer)
         rd_kafka_topic_partition_list_destroy(old->pending);
     }
     mr_text_fini(&old->held.bytes);
+    free(old->topic_has_gaps);
     free(old->slots);
     free(old);
     *consumer = NULL;
@@ -214,7 +218,9 @@ mr_consumer_get_state(struct mr_consumer *consumer, struct mr_consumer_state *re
         .joined = consumer->slot_count > 0 || consumer->standby,
         .partitions = consumer->slot_count,
         .lag_records = lag_of(consumer),
-        .rebalances = consumer->rebalances};
+        .rebalances = consumer->rebalances,
+        .gap_offsets = consumer->gap_offsets,
+        .skipped = consumer->skipped};
     snprintf(state.problem, sizeof state.problem, "%s", consumer->problem.text);
     *ret_state = state;
 }

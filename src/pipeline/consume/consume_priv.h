@@ -9,12 +9,34 @@
 #include "millrace/base/thread.h"
 #include "millrace/consume.h"
 
+/* ---- gap.c: offsets that did not come ---- */
+
+struct mri_gap {
+    int64_t to;      /* seen once: nothing between the position and here; -1: none */
+    bool unreadable; /* since the last look, a batch of records came that the client could not read */
+    uint8_t refused; /* looks that ended so */
+};
+
+enum mri_gap_verdict {
+    MRI_GAP_NONE,      /* continuous */
+    MRI_GAP_REAL,      /* nobody has a record there: take what came, the topic is known to have gaps */
+    MRI_GAP_AGAIN,     /* take nothing, read again from the position */
+    MRI_GAP_UNREADABLE /* records are there, and cannot be had */
+};
+
+struct mri_gap_look {
+    int64_t offset; /* of a record; of the end of the log */
+    bool end;       /* it is the end of the log */
+    bool known;     /* the topic is known to have gaps */
+};
+
 /* One assigned partition; sorted by topic, partition. */
 struct mri_slot {
     uint16_t topic;
     int32_t partition;
     int64_t position; /* next offset to be taken */
     int64_t until;    /* end of a replay that has not got there; -1: none */
+    struct mri_gap gap;
 };
 
 /* ---- probe.c: a thread that looks at the brokers ---- */
@@ -126,6 +148,9 @@ struct mr_consumer {
     uint32_t slot_count;
     enum mri_replay replay;
     uint32_t replay_left; /* partitions short of their end */
+    bool *topic_has_gaps; /* by topic */
+    bool again;           /* everything is read again from the positions, nothing is taken until then */
+    int64_t gap_offsets, skipped;
     uint64_t generation; /* counts assignments, also local ones */
     int64_t rebalances;
     bool standby;                             /* a member to whom the group gave nothing */
@@ -196,11 +221,33 @@ bool mri_replay_wants(struct mr_consumer *consumer, struct mri_slot *slot, int64
 /* Nothing of this partition is left below `offset`. */
 void mri_replay_reached(struct mr_consumer *consumer, struct mri_slot *slot, int64_t offset);
 
+/* Whatever lies between the queue and us is thrown away, everything assigned is read on from its
+ * position. Not after a loss. */
+void mri_consume_refetch(struct mr_consumer *consumer);
+
 /* True when the last record has been handed out. */
 bool mri_replay_is_over(const struct mr_consumer *consumer);
 
 /* After a replay: everything is read on. */
 void mri_replay_go_on(struct mr_consumer *consumer);
+
+/* ---- gap.c ---- */
+
+/* The decision alone. *ret_found: offsets that an earlier look had not shown. */
+enum mri_gap_verdict mri_gap_see(int64_t position,
+                                 struct mri_gap *gap,
+                                 const struct mri_gap_look *look,
+                                 int64_t *ret_found);
+
+/* A record or the end of the log has come. True: it may be taken, the position is at it then, but at
+ * most at the end of a replay. False: it is read again, or the consumer stops. */
+bool mri_gap_pass(struct mr_consumer *consumer, struct mri_slot *slot, int64_t offset, bool end);
+
+/* An error came in place of records. */
+void mri_gap_note_error(struct mri_slot *slot, rd_kafka_resp_err_t code);
+
+/* Reads again what is to be read again; `again` stays set while that is not possible. */
+void mri_gap_go_back(struct mr_consumer *consumer);
 
 /* ---- commit.c ---- */
 

@@ -34,6 +34,13 @@ stop_fetching(struct mr_consumer *consumer)
     consumer->last_slot = NULL;
 }
 
+void
+mri_consume_refetch(struct mr_consumer *consumer)
+{
+    stop_fetching(consumer);
+    mri_consume_assign(consumer, consumer->slots);
+}
+
 /* ---- a replay ---- */
 
 void
@@ -88,9 +95,8 @@ mri_replay_go_on(struct mr_consumer *consumer)
     if (consumer->replay != MRI_REPLAY_ENDED || rd_kafka_assignment_lost(consumer->rk)) {
         return; /* after a loss: the revocation is on its way */
     }
-    stop_fetching(consumer);
     consumer->replay = MRI_REPLAY_NONE;
-    mri_consume_assign(consumer, consumer->slots);
+    mri_consume_refetch(consumer);
     mr_log(MR_LOG_INFO, "consume", "read again, going on", MR_INT("partitions", consumer->slot_count));
 }
 

@@ -94,7 +94,7 @@ is_full(const struct mr_consumer *consumer)
 static void
 on_partition_error(struct mr_consumer *consumer,
                    const rd_kafka_message_t *message,
-                   const struct mri_slot *slot)
+                   struct mri_slot *slot)
 {
     if (message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE ||
         message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
@@ -103,6 +103,7 @@ on_partition_error(struct mr_consumer *consumer,
         consumer->stop.at = *slot;
         return;
     }
+    mri_gap_note_error(slot, message->err);
     /* A topic that is gone is confirmed by the probe: a starting broker may deny one it has. */
     mri_problem_note(
         &consumer->problem, MRI_PROBLEM_PARTITION, message->err, rd_kafka_message_errstr(message));
@@ -121,6 +122,34 @@ take_message(struct mr_consumer *consumer, const rd_kafka_message_t *message, st
     }
 }
 
+/* Of a range that has been read again, nothing more is wanted until everything is read on. */
+static bool
+is_wanted(const struct mr_consumer *consumer, const struct mri_slot *slot)
+{
+    return !consumer->again && (consumer->replay == MRI_REPLAY_NONE || slot->until >= 0);
+}
+
+static void
+take_passed(struct mr_consumer *consumer,
+            const rd_kafka_message_t *message,
+            struct mri_slot *slot,
+            bool end)
+{
+    if (end) {
+        mri_replay_reached(consumer, slot, message->offset);
+    } else if (consumer->replay == MRI_REPLAY_NONE ||
+               mri_replay_wants(consumer, slot, message->offset)) {
+        take_message(consumer, message, slot);
+    }
+}
+
+static bool
+must_yield(const struct mr_consumer *consumer)
+{
+    return is_full(consumer) || consumer->again || consumer->stop.rc != MR_OK ||
+           mri_replay_is_over(consumer);
+}
+
 static void
 on_message(rd_kafka_message_t *message, void *opaque)
 {
@@ -129,15 +158,14 @@ on_message(rd_kafka_message_t *message, void *opaque)
     if (!slot) {
         return; /* of a partition that is not ours any more */
     }
-    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        mri_replay_reached(consumer, slot, message->offset);
-    } else if (message->err) {
+    bool end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+    if (message->err && !end) {
         on_partition_error(consumer, message, slot);
-    } else if (consumer->replay == MRI_REPLAY_NONE ||
-               mri_replay_wants(consumer, slot, message->offset)) {
-        take_message(consumer, message, slot);
+    } else if (is_wanted(consumer, slot) &&
+               mri_gap_pass(consumer, slot, message->offset, end)) {
+        take_passed(consumer, message, slot, end);
     }
-    if (is_full(consumer) || consumer->stop.rc != MR_OK || mri_replay_is_over(consumer)) {
+    if (must_yield(consumer)) {
         rd_kafka_yield(consumer->rk); /* the rest stays in the queue, in order */
     }
 }
@@ -211,11 +239,10 @@ take(struct mr_consumer *consumer, int64_t timeout_ms)
     uint32_t before = batch->count;
     add_held(consumer);
     bool began = batch->count > 0;
-    while (!is_full(consumer) && left >= 0 && consumer->stop.rc == MR_OK &&
-           !mri_replay_is_over(consumer)) {
+    while (!must_yield(consumer) && left >= 0) {
         uint32_t had = batch->count;
         (void)rd_kafka_consume_callback_queue(consumer->data.queue, 0, on_message, consumer);
-        if (batch->count == had && !mri_replay_is_over(consumer)) {
+        if (batch->count == had && !must_yield(consumer)) {
             mri_wait(&consumer->data, left);
         }
         int64_t now = mr_clock_monotonic_ms();
@@ -245,7 +272,10 @@ mr_consumer_fill(struct mr_consumer *consumer,
     consumer->batch = batch;
     mri_consume_serve(consumer, batch && consumer->slot_count > 0 ? 0 : timeout_ms);
     mri_replay_go_on(consumer);
-    if (batch && consumer->slot_count > 0 && consumer->stop.rc == MR_OK) {
+    mri_gap_go_back(consumer);
+    if (consumer->again) {
+        mri_consume_serve(consumer, timeout_ms); /* it was not possible yet */
+    } else if (batch && consumer->slot_count > 0 && consumer->stop.rc == MR_OK) {
         take(consumer, timeout_ms);
     }
     mri_consume_publish(consumer, false);
