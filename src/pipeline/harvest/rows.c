@@ -162,7 +162,7 @@ kind_bytes(enum mri_kind kind)
     switch (kind) {
     case MRI_KIND_DECIMAL:
     case MRI_KIND_LARGEINT:
-        return 42;
+        return 43;
     case MRI_KIND_TIMESTAMP:
         return 28;
     case MRI_KIND_INT:

@@ -31,8 +31,9 @@ unheard(struct mr_load_reply *reply)
     return MR_LABEL_UNANSWERED;
 }
 
-/* "UNKNOWN" from one FE is no answer while another one may know more, and none either when the
- * question was ended before that one was heard; a known state is final. */
+/* A follower sends the question on to the leader, so an answer is the leader's, and a dead FE takes
+ * nothing from it. "UNKNOWN" is asked once more of each other FE all the same, for leaders change; it
+ * is no answer when the question was ended before they were heard. A known state is final. */
 static enum mr_label_state
 ask_all(struct mr_loader *loader, const char *label, struct mr_load_reply *reply)
 {
