@@ -101,8 +101,10 @@ def test_a_second_signal_aborts(
 ) -> None:
     kafka.create_topic(name, 4)
     own_starrocks.sql(f"CREATE DATABASE {name}")
-    made = millrace(events.orders_config(
-        kafka.address, own_starrocks.fe, own_starrocks.mysql, name, name))
+    config = events.orders_config(
+        kafka.address, own_starrocks.fe, own_starrocks.mysql, name, name)
+    config["source"]["kafka"]["session.timeout.ms"] = 6000  # the aborted one keeps its place so long
+    made = millrace(config)
     made.apply_ddl()
     run = made.start()
     until("ready", run.ready)
