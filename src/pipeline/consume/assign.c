@@ -194,6 +194,7 @@ add_slots(struct mr_consumer *consumer,
     if (count > 1) {
         qsort(slots, count, sizeof *slots, compare_slots);
     }
+    memset(consumer->topic_has_gaps, 0, consumer->config->kafka.topics.count * sizeof(bool));
     free(consumer->slots);
     consumer->slots = slots;
     consumer->slot_count = count;

@@ -12,16 +12,16 @@
 /* ---- gap.c: offsets that did not come ---- */
 
 struct mri_gap {
-    int64_t to;      /* seen once: nothing between the position and here; -1: none */
-    bool unreadable; /* since the last look, a batch of records came that the client could not read */
-    uint8_t refused; /* looks that ended so */
+    int64_t to;         /* seen once: nothing between the position and here; -1: none */
+    bool unreadable;    /* since the last look, records came that the client could not read */
+    uint8_t refused;    /* looks that ended so, */
+    int64_t refused_ms; /* and when the last of them was counted */
 };
 
 enum mri_gap_verdict {
     MRI_GAP_NONE,      /* continuous */
     MRI_GAP_REAL,      /* nobody has a record there: take what came, the topic is known to have gaps */
-    MRI_GAP_AGAIN,     /* take nothing, read again from the position */
-    MRI_GAP_UNREADABLE /* records are there, and cannot be had */
+    MRI_GAP_AGAIN /* take nothing, read again from the position */
 };
 
 struct mri_gap_look {
@@ -151,7 +151,7 @@ struct mr_consumer {
     bool *topic_has_gaps; /* by topic */
     bool again;           /* everything is read again from the positions, nothing is taken until then */
     int64_t gap_offsets, skipped;
-    uint64_t generation; /* counts assignments, also local ones */
+    uint64_t generation; /* counts assignments and restarts */
     int64_t rebalances;
     bool standby;                             /* a member to whom the group gave nothing */
     rd_kafka_topic_partition_list_t *pending; /* assigned by the group, start not known yet */
@@ -243,8 +243,12 @@ enum mri_gap_verdict mri_gap_see(int64_t position,
  * most at the end of a replay. False: it is read again, or the consumer stops. */
 bool mri_gap_pass(struct mr_consumer *consumer, struct mri_slot *slot, int64_t offset, bool end);
 
-/* An error came in place of records. */
-void mri_gap_note_error(struct mri_slot *slot, rd_kafka_resp_err_t code);
+/* Counts an error that came in place of records, unless one was counted just before. True: records are
+ * there, and cannot be had. */
+bool mri_gap_refuse(struct mri_gap *gap, rd_kafka_resp_err_t code, int64_t now_ms);
+
+/* Stops at records that cannot be had. */
+void mri_gap_stop(struct mr_consumer *consumer, const struct mri_slot *slot);
 
 /* Reads again what is to be read again; `again` stays set while that is not possible. */
 void mri_gap_go_back(struct mr_consumer *consumer);

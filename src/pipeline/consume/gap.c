@@ -1,25 +1,18 @@
 /* Continuity: offsets that did not come.
  *
- * A log may lack offsets (compaction, transaction markers, aborted records), but the client may also
- * have skipped records, which it does now and then around changes of the assignment. So a gap is
- * believed when two fetches show it, the second from the position anew; from then on, its topic is
- * known to have gaps. The end of the log is looked at like a record: it shows a tail that is missing.
- * Records that came and could not be read (checksum, format) are never a gap. */
+ * A log may lack offsets (compaction, transaction markers, aborted records), but a client may also have
+ * skipped records. So a gap is believed when two fetches show it, the second from the position anew; from
+ * then on, and until the next assignment, its topic is known to have gaps. The end of the log is looked
+ * at like a record: it shows a tail that is missing. Records that came and could not be read (checksum,
+ * format) are never a gap: the client tries them again or goes on somewhere behind them, and either way
+ * says so. */
 #include <inttypes.h>
 
 #include "millrace/base/log.h"
 #include "pipeline/consume/consume_priv.h"
 
-#define REFUSALS 3 /* looks that found unreadable records, before the consumer stops */
-
-static enum mri_gap_verdict
-refuse(struct mri_gap *gap)
-{
-    gap->unreadable = false;
-    gap->to = -1;
-    gap->refused++;
-    return gap->refused < REFUSALS ? MRI_GAP_AGAIN : MRI_GAP_UNREADABLE;
-}
+#define REFUSALS  3   /* errors at one position, before the consumer stops, */
+#define REFUSE_MS 200 /* so far apart: one answer may bring several, a broken connection as well */
 
 enum mri_gap_verdict
 mri_gap_see(int64_t position,
@@ -30,7 +23,9 @@ mri_gap_see(int64_t position,
     int64_t before = gap->to;
     *ret_found = 0;
     if (look->offset > position && gap->unreadable) {
-        return refuse(gap);
+        gap->unreadable = false;
+        gap->to = -1;
+        return MRI_GAP_AGAIN;
     }
     bool shorter = before >= 0 && look->offset < before;
     if (shorter && !look->end && look->offset >= position) {
@@ -44,13 +39,19 @@ mri_gap_see(int64_t position,
     return look->offset > position ? MRI_GAP_REAL : MRI_GAP_NONE;
 }
 
-void
-mri_gap_note_error(struct mri_slot *slot, rd_kafka_resp_err_t code)
+bool
+mri_gap_refuse(struct mri_gap *gap, rd_kafka_resp_err_t code, int64_t now_ms)
 {
-    /* With these two the client goes on behind the batch, with the others in front of it. */
-    if (code == RD_KAFKA_RESP_ERR__BAD_MSG || code == RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED) {
-        slot->gap.unreadable = true;
+    if (code != RD_KAFKA_RESP_ERR__BAD_MSG && code != RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED &&
+        code != RD_KAFKA_RESP_ERR__BAD_COMPRESSION) {
+        return false;
     }
+    gap->unreadable = true;
+    if (gap->refused == 0 || now_ms - gap->refused_ms >= REFUSE_MS) {
+        gap->refused++;
+        gap->refused_ms = now_ms;
+    }
+    return gap->refused >= REFUSALS;
 }
 
 static void
@@ -70,15 +71,15 @@ log_gap(enum mr_log_level level,
            MR_INT("to", to));
 }
 
-/* Counted and told once a topic; a replay goes to its end and no further. */
+/* Counted, told once a topic and assignment; a replay goes to its end and no further. */
 static void
 pass_over(struct mr_consumer *consumer, struct mri_slot *slot, int64_t offset)
 {
     bool *known = &consumer->topic_has_gaps[slot->topic];
     if (!*known) {
         log_gap(MR_LOG_INFO,
-                "a log has no records at some offsets (compaction or transactions), later gaps of "
-                "this topic are believed",
+                "a log has no records at some offsets (compaction or transactions), further gaps "
+                "of this topic are believed until the next assignment",
                 mri_consume_topic_name(consumer, slot->topic),
                 slot,
                 slot->position,
@@ -90,18 +91,18 @@ pass_over(struct mr_consumer *consumer, struct mri_slot *slot, int64_t offset)
     slot->position = to;
 }
 
-static void
-stop_at(struct mr_consumer *consumer, const struct mri_slot *slot, int64_t offset)
+void
+mri_gap_stop(struct mr_consumer *consumer, const struct mri_slot *slot)
 {
     consumer->stop.rc = mr_error_set(&consumer->stop.error,
                                      MR_STOPPED,
                                      "topic \"%s\" partition %" PRId32
-                                     ": records of the offsets [%" PRId64 ", %" PRId64
-                                     ") cannot be read: wrong checksum or unknown format",
+                                     ": records at offset %" PRId64
+                                     " and behind it cannot be read: wrong checksum, unknown "
+                                     "compression or format",
                                      mri_consume_topic_name(consumer, slot->topic),
                                      slot->partition,
-                                     slot->position,
-                                     offset);
+                                     slot->position);
     mr_error_hint(&consumer->stop.error,
                   "the broker's copy may be damaged: move the partition to another replica, or "
                   "decide where to go on, and set the group's offsets there");
@@ -120,7 +121,7 @@ mri_gap_pass(struct mr_consumer *consumer, struct mri_slot *slot, int64_t offset
     if (found > 0) {
         consumer->skipped += found;
         log_gap(MR_LOG_WARN,
-                "the client had skipped records, they have been read again",
+                "the client had skipped offsets, they are read again",
                 mri_consume_topic_name(consumer, slot->topic),
                 slot,
                 offset,
@@ -128,8 +129,6 @@ mri_gap_pass(struct mr_consumer *consumer, struct mri_slot *slot, int64_t offset
     }
     if (verdict == MRI_GAP_REAL) {
         pass_over(consumer, slot, offset);
-    } else if (verdict == MRI_GAP_UNREADABLE) {
-        stop_at(consumer, slot, offset);
     }
     consumer->again = consumer->again || verdict == MRI_GAP_AGAIN;
     return verdict == MRI_GAP_NONE || verdict == MRI_GAP_REAL;

@@ -96,14 +96,20 @@ on_partition_error(struct mr_consumer *consumer,
                    const rd_kafka_message_t *message,
                    struct mri_slot *slot)
 {
-    if (message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE ||
-        message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
+    bool outside = message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE ||
+                   message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET;
+    /* Behind records that it could not read, the client may look anywhere. */
+    if ((outside && slot->gap.unreadable) ||
+        mri_gap_refuse(&slot->gap, message->err, mr_clock_monotonic_ms())) {
+        mri_gap_stop(consumer, slot);
+        return;
+    }
+    if (outside) {
         consumer->stop.rc = MR_STOPPED;
         consumer->stop.code = message->err;
         consumer->stop.at = *slot;
         return;
     }
-    mri_gap_note_error(slot, message->err);
     /* A topic that is gone is confirmed by the probe: a starting broker may deny one it has. */
     mri_problem_note(
         &consumer->problem, MRI_PROBLEM_PARTITION, message->err, rd_kafka_message_errstr(message));
@@ -273,8 +279,8 @@ mr_consumer_fill(struct mr_consumer *consumer,
     mri_consume_serve(consumer, batch && consumer->slot_count > 0 ? 0 : timeout_ms);
     mri_replay_go_on(consumer);
     mri_gap_go_back(consumer);
-    if (consumer->again) {
-        mri_consume_serve(consumer, timeout_ms); /* it was not possible yet */
+    if (consumer->again) { /* it was not possible yet */
+        mri_consume_serve(consumer, batch ? timeout_ms : 0);
     } else if (batch && consumer->slot_count > 0 && consumer->stop.rc == MR_OK) {
         take(consumer, timeout_ms);
     }
