@@ -1,9 +1,8 @@
 /* millrace ledger forget: deletes what sink and group know of where partitions ended.
  * 1. The group's offsets lose their metadata, which a broker takes from us only while the group has
- * no members. From here on a run stops until somebody decides. Without any offset there is nothing
- * to be taken, and members are not noticed. 2. The fence: no unit comes in later. 3. The rows are
- * deleted. 4. The offsets are deleted: the next start is a first one. After a crash in between:
- * once more. */
+ * no members. From here on a run stops until somebody decides. A group without any of them gets
+ * them, at 0, to the same end. 2. The fence: no unit comes in later. 3. The rows are deleted. 4. The
+ * offsets are deleted: the next start is a first one. After a crash in between: once more. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -22,25 +21,36 @@ print_plan(const struct mri_ledger *ledger)
     }
 }
 
-/* Offsets that the group has; the caller frees them. */
+/* Of the partitions whose offset the group has; or of those whose offset it has not. */
+static uint32_t
+collect(const struct mri_ledger *ledger, bool present, struct mr_offset *offsets)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < ledger->part_count; i++) {
+        const struct mri_ledger_part *part = &ledger->parts[i];
+        if (part->asked && (part->offset.offset >= 0) == present) {
+            offsets[count++] = (struct mr_offset){.topic = part->place.topic,
+                                                  .partition = part->place.partition,
+                                                  .offset = present ? part->offset.offset : 0};
+        }
+    }
+    return count;
+}
+
+/* Offsets to take the metadata from; the caller frees them. *ret_present: so many the group has. */
 static enum mr_rc
-find_offsets(struct mri_ledger *ledger, struct mr_offset **ret_offsets, uint32_t *ret_count)
+find_offsets(struct mri_ledger *ledger,
+             struct mr_offset **ret_offsets,
+             uint32_t *ret_count,
+             uint32_t *ret_present)
 {
     struct mr_offset *offsets = calloc(ledger->part_count + 1, sizeof *offsets);
-    uint32_t count = 0;
     if (!offsets) {
         return mr_error_set(&ledger->error, MR_MEMORY, "no memory for the group's offsets");
     }
-    for (uint32_t i = 0; i < ledger->part_count; i++) {
-        const struct mri_ledger_part *part = &ledger->parts[i];
-        if (part->asked && part->offset.offset >= 0) {
-            offsets[count++] = (struct mr_offset){.topic = part->place.topic,
-                                                  .partition = part->place.partition,
-                                                  .offset = part->offset.offset};
-        }
-    }
+    *ret_present = collect(ledger, true, offsets);
+    *ret_count = *ret_present > 0 ? *ret_present : collect(ledger, false, offsets);
     *ret_offsets = offsets;
-    *ret_count = count;
     return MR_OK;
 }
 
@@ -85,8 +95,8 @@ static enum mr_rc
 forget(struct mri_ledger *ledger)
 {
     struct mr_offset *offsets = NULL;
-    uint32_t count = 0;
-    enum mr_rc rc = find_offsets(ledger, &offsets, &count);
+    uint32_t count = 0, present = 0;
+    enum mr_rc rc = find_offsets(ledger, &offsets, &count, &present);
     for (uint32_t i = 0; i < ledger->part_count; i++) {
         ledger->parts[i].chosen = true;
     }
@@ -108,7 +118,7 @@ forget(struct mri_ledger *ledger)
             " offsets of the group \"%s\". The next "
             "start is a first one.\nThe tables keep their rows: what is read again counts again.\n",
             ledger->part_count,
-            count,
+            present,
             ledger->config->kafka.group);
     }
     free(offsets);

@@ -204,13 +204,19 @@ def test_a_partition_that_the_sink_does_not_know_is_accepted_when_named(stage: S
     assert "starts at 4" in stage.ledger("show").stdout
 
 
-def test_a_group_with_members_is_left_alone(stage: Stage) -> None:
-    stage.commit(0, 2)
+def member_of(stage: Stage) -> Consumer:
+    """Has joined, and commits nothing."""
     member = Consumer({"bootstrap.servers": stage.kafka.address, "group.id": stage.group,
-                       "session.timeout.ms": 6000})
+                       "session.timeout.ms": 6000, "enable.auto.commit": False})
     joined = []
     member.subscribe([stage.name], on_assign=lambda _, places: joined.append(places))
     until("the member's assignment", lambda: member.poll(0.2) is None and joined)
+    return member
+
+
+def test_a_group_with_members_is_left_alone(stage: Stage) -> None:
+    stage.commit(0, 2)
+    member = member_of(stage)
     before = stage.ends(), stage.chains()
     for action in (("accept-reset",), ("accept-reset", "--rewind"), ("forget", "--yes")):
         refused = stage.ledger(*action)
@@ -219,6 +225,20 @@ def test_a_group_with_members_is_left_alone(stage: Stage) -> None:
     member.close()
     assert (stage.ends(), stage.chains()) == before
     assert "STOPS" in line(stage.ledger("show").stdout, f"{NEW}-3")
+
+
+def test_forgetting_notices_members_that_have_committed_nothing(stage: Stage) -> None:
+    member = member_of(stage)
+    before = stage.ends(), stage.chains()
+    refused = stage.ledger("forget", "--yes")
+    assert refused.returncode == 7, refused.stdout + refused.stderr
+    assert "has members; nothing was changed" in refused.stderr
+    assert (stage.ends(), stage.chains(), stage.committed()) == (*before, [-1001, -1001])
+    member.close()
+    forgotten = stage.ledger("forget", "--yes")
+    assert forgotten.returncode == 0, forgotten.stderr
+    assert "forgotten: 2 partitions, and 0 offsets" in forgotten.stdout
+    assert (stage.ends(), stage.chains(), stage.committed()) == ([], [], [-1001, -1001])
 
 
 @pytest.fixture
