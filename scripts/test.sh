@@ -49,11 +49,12 @@ build() {
     timeout "$part_seconds" ninja -C "$dir" >"$log" 2>&1 || { tail -n 60 "$log"; return 1; }
 }
 
-# meson_part PART DIR SUITE
+# meson_part PART DIR SUITE. The time limits of the tests are for what hangs, and get room for a busy
+# machine.
 meson_part() {
     rm -f "$2/meson-logs/testlog.json"
     timeout "$part_seconds" meson test -C "$2" --no-rebuild --suite "$3" --print-errorlogs \
-        --num-processes 4
+        --num-processes 4 --timeout-multiplier 3
     status=$?
     # shellcheck disable=SC2046 # two numbers
     count "$1" $("$python" tests/totals.py meson "$2") "$status"

@@ -132,7 +132,7 @@ Test(app_exact_leave, a_question_for_a_label_ends_when_its_call_is_given_up)
     atomic_store(&q.give_up, true);
     mr_thread_join(&thread);
     T_INT_EQ(q.answer, MR_ANSWER_LOST);
-    T_TRUE(mr_clock_monotonic_ms() - start_ms < 1000);
+    T_TRUE(mr_clock_monotonic_ms() - start_ms < 8000);
     mri_exact_leave(c.app);
     exact_case_close_hand(&c);
 }

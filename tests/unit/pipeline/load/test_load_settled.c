@@ -346,12 +346,12 @@ Test(load_settled, a_dead_fe_is_passed_over_without_a_pause)
     f.fe_items[1] = f.fe_url;
     f.config.starrocks.fe.count = 2;
     fixture_loader(&f);
-    f.hub->limits.pause_min_ms = f.hub->limits.pause_max_ms = 5000;
+    f.hub->limits.pause_min_ms = f.hub->limits.pause_max_ms = 60000;
     fixture_redirect(&f);
     fixture_answer(f.be, "success");
     int64_t begin = mr_clock_monotonic_ms();
     T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
-    T_TRUE(mr_clock_monotonic_ms() - begin < 2000);
+    T_TRUE(mr_clock_monotonic_ms() - begin < 20000);
     fixture_stop(&f);
 }
 
@@ -360,14 +360,14 @@ Test(load_settled, a_dead_backend_is_passed_over_by_asking_the_fe_again)
     struct fixture f;
     static char dead[64];
     fixture_start(&f);
-    f.hub->limits.pause_min_ms = f.hub->limits.pause_max_ms = 5000;
+    f.hub->limits.pause_min_ms = f.hub->limits.pause_max_ms = 60000;
     (void)snprintf(dead, sizeof dead, "http://127.0.0.1:%u/x", http_script_dead_port());
     http_script_add(f.fe, (struct http_step){.status = 307, .location = dead});
     fixture_redirect(&f);
     fixture_answer(f.be, "success");
     int64_t begin = mr_clock_monotonic_ms();
     T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
-    T_TRUE(mr_clock_monotonic_ms() - begin < 2000);
+    T_TRUE(mr_clock_monotonic_ms() - begin < 20000);
     fixture_stop(&f);
 }
 

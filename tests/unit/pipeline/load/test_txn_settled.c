@@ -381,7 +381,7 @@ end_commit(const char *file, bool stop_all)
     T_INT_EQ(pthread_create(&thread, NULL, give_up_later, &later), 0);
     T_INT_EQ(mr_txn_commit(f.loader, LABEL, &later.give_up, &reply), MR_OUTCOME_UNKNOWN);
     T_INT_EQ(pthread_join(thread, NULL), 0);
-    T_TRUE(mr_clock_monotonic_ms() - later.at_ms < 1000);
+    T_TRUE(mr_clock_monotonic_ms() - later.at_ms < 20000);
     expect_requests(&f, "C");
     fixture_stop(&f);
 }
