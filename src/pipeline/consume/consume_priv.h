@@ -19,8 +19,8 @@ struct mri_gap {
 };
 
 enum mri_gap_verdict {
-    MRI_GAP_NONE,      /* continuous */
-    MRI_GAP_REAL,      /* nobody has a record there: take what came, the topic is known to have gaps */
+    MRI_GAP_NONE, /* continuous */
+    MRI_GAP_REAL, /* nobody has a record there: take what came, the topic is known to have gaps */
     MRI_GAP_AGAIN /* take nothing, read again from the position */
 };
 

@@ -297,3 +297,14 @@ member_stop(struct member *member)
     mr_consumer_free(&member->consumer);
     mr_batch_free(&member->batch);
 }
+
+void
+member_take_replay(struct member *member)
+{
+    struct mr_error error = {0};
+    int64_t deadline = mr_clock_monotonic_ms() + 30000;
+    while (mr_consumer_replaying(member->consumer) && mr_clock_monotonic_ms() < deadline) {
+        T_TRUE_MSG(member_fill(member, 20, &error) == MR_OK, "%s", error.text);
+    }
+    T_TRUE(!mr_consumer_replaying(member->consumer));
+}

@@ -70,6 +70,9 @@ enum mr_rc member_fill(struct member *member, int64_t timeout_ms, struct mr_erro
 /* Fills until at least `total` records were taken; fails after 30 s. */
 void member_take(struct member *member, int64_t total);
 
+/* Fills until a replay has been handed out; fails after 30 s. */
+void member_take_replay(struct member *member);
+
 /* Serves control events until `assigned partitions` is count. */
 void member_wait_assigned(struct member *member, uint32_t count);
 

@@ -50,17 +50,6 @@ take_with_gaps(struct member *member, int64_t total)
     T_INT_EQ(member_total(member), total);
 }
 
-static void
-take_replay(struct member *member)
-{
-    struct mr_error error = {0};
-    int64_t deadline = mr_clock_monotonic_ms() + 30000;
-    while (mr_consumer_replaying(member->consumer) && mr_clock_monotonic_ms() < deadline) {
-        T_TRUE_MSG(member_fill(member, 20, &error) == MR_OK, "%s", error.text);
-    }
-    T_TRUE(!mr_consumer_replaying(member->consumer));
-}
-
 /* ---- the decision ---- */
 
 struct decision {
@@ -304,7 +293,7 @@ Test(consume_gap, a_range_read_again_is_whole_although_the_client_skips)
     member.until[3] = 100;
     member_start(&member, 7, 1 << 20);
     member_wait_assigned(&member, T_PARTITIONS);
-    take_replay(&member);
+    member_take_replay(&member);
     T_INT_EQ(member.taken[1], 20);
     T_INT_EQ(member.taken[3], 10);
     T_INT_EQ(member_total(&member), 30);
@@ -354,7 +343,7 @@ Test(consume_gap, a_range_whose_last_records_are_not_in_the_log_ends)
     member.until[3] = 98;
     member_start(&member, 1000, 1 << 20);
     member_wait_assigned(&member, T_PARTITIONS);
-    take_replay(&member);
+    member_take_replay(&member);
     T_INT_EQ(member.taken[1], 5);
     T_INT_EQ(member.taken[3], 5);
     T_INT_EQ(member_total(&member), 10);

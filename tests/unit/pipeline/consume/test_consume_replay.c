@@ -16,17 +16,6 @@ start_cluster(struct cluster *cluster, struct member *member, const char *group,
     member_init(member, cluster, group);
 }
 
-static void
-take_replay(struct member *member)
-{
-    struct mr_error error = {0};
-    int64_t deadline = mr_clock_monotonic_ms() + 30000;
-    while (mr_consumer_replaying(member->consumer) && mr_clock_monotonic_ms() < deadline) {
-        T_TRUE_MSG(member_fill(member, 20, &error) == MR_OK, "%s", error.text);
-    }
-    T_TRUE(!mr_consumer_replaying(member->consumer));
-}
-
 static enum mr_rc
 fill_until_stopped(struct member *member, struct mr_error *reterr_error)
 {
@@ -54,7 +43,7 @@ replay_two(uint32_t records, size_t bytes)
     member_start(&member, records, bytes);
     member_wait_assigned(&member, T_PARTITIONS);
     T_TRUE(mr_consumer_replaying(member.consumer));
-    take_replay(&member);
+    member_take_replay(&member);
     T_INT_EQ(member.taken[0], 0);
     T_INT_EQ(member.taken[1], 50);
     T_INT_EQ(member.taken[2], 0);
@@ -278,7 +267,7 @@ Test(consume_restart, a_refusal_after_it_is_asked_again_and_a_replay_may_follow)
     mr_consumer_restart(member.consumer); /* within the replay */
     T_TRUE(!mr_consumer_replaying(member.consumer));
     member_wait_assigned(&member, T_PARTITIONS);
-    take_replay(&member);
+    member_take_replay(&member);
     T_INT_EQ(member_total(&member), 800 + 40);
     member_take(&member, 800 + 50);
     T_INT_EQ(member_fill(&member, 50, NULL), MR_OK);
