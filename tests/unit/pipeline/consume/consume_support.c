@@ -276,6 +276,30 @@ member_wait_assigned(struct member *member, uint32_t count)
     T_INT_EQ(state.partitions, count);
 }
 
+static int
+member_holds(const struct member *member)
+{
+    int held = 0;
+    for (int i = 0; i < T_PARTITIONS; i++) {
+        held += member->next[i] >= 0;
+    }
+    return held;
+}
+
+void
+members_share(struct member *a, struct member *b)
+{
+    const int half = T_PARTITIONS / 2;
+    int64_t deadline = mr_clock_monotonic_ms() + PATIENCE_MS;
+    while ((member_holds(a) != half || member_holds(b) != half) &&
+           mr_clock_monotonic_ms() < deadline) {
+        T_INT_EQ(mr_consumer_fill(a->consumer, NULL, 10, NULL), MR_OK);
+        T_INT_EQ(mr_consumer_fill(b->consumer, NULL, 10, NULL), MR_OK);
+    }
+    T_INT_EQ(member_holds(a), half);
+    T_INT_EQ(member_holds(b), half);
+}
+
 enum mr_rc
 member_commit(struct member *member, struct mr_error *reterr_error)
 {

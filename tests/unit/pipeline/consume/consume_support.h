@@ -76,6 +76,9 @@ void member_take_replay(struct member *member);
 /* Serves control events until `assigned partitions` is count. */
 void member_wait_assigned(struct member *member, uint32_t count);
 
+/* Serves control events of both until each holds half of the partitions; fails after 30 s. */
+void members_share(struct member *a, struct member *b);
+
 int64_t member_total(const struct member *member);
 
 /* Commits `next` of all assigned partitions. */

@@ -113,14 +113,6 @@ drive(struct member *a, struct member *b, int64_t total)
     T_INT_EQ(member_total(a) + member_total(b), total);
 }
 
-static uint32_t
-held_by(struct member *member)
-{
-    struct mr_consumer_state state;
-    mr_consumer_get_state(member->consumer, &state);
-    return state.partitions;
-}
-
 /* Both write down what they took when partitions go: then nothing is lost and nothing comes twice.
  */
 Test(consume_rebalance, two_members_share_and_hand_over_exactly)
@@ -139,13 +131,7 @@ Test(consume_rebalance, two_members_share_and_hand_over_exactly)
     member_start(&a, 7, 1 << 20);
     member_take(&a, 700); /* the rest lies in its queue when the other one comes */
     member_start(&b, 7, 1 << 20);
-    int64_t deadline = mr_clock_monotonic_ms() + 30000;
-    while ((held_by(&a) != 2 || held_by(&b) != 2) && mr_clock_monotonic_ms() < deadline) {
-        T_INT_EQ(member_fill(&a, 10, NULL), MR_OK);
-        T_INT_EQ(member_fill(&b, 10, NULL), MR_OK);
-    }
-    T_INT_EQ(held_by(&a), 2);
-    T_INT_EQ(held_by(&b), 2);
+    members_share(&a, &b);
     for (int32_t p = 0; p < T_PARTITIONS; p++) {
         cluster_produce(&cluster, p, 500);
     }
@@ -180,13 +166,7 @@ Test(consume_rebalance, a_rebalance_is_served_under_back_pressure)
     member_take(&a, 70);
     int64_t taken = member_total(&a);
     member_start(&b, 7, 1 << 20);
-    int64_t deadline = mr_clock_monotonic_ms() + 30000;
-    while ((held_by(&a) != 2 || held_by(&b) != 2) && mr_clock_monotonic_ms() < deadline) {
-        T_INT_EQ(mr_consumer_fill(a.consumer, NULL, 10, NULL), MR_OK);
-        T_INT_EQ(mr_consumer_fill(b.consumer, NULL, 10, NULL), MR_OK);
-    }
-    T_INT_EQ(held_by(&a), 2);
-    T_INT_EQ(held_by(&b), 2);
+    members_share(&a, &b);
     T_INT_EQ(member_total(&a), taken);
     T_INT_EQ(a.lost, 0);
     drive(&a, &b, 4 * 500);

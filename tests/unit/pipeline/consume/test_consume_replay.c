@@ -159,17 +159,6 @@ Test(consume_replay, a_log_that_ends_within_the_range_was_cut)
     cluster_stop(&cluster);
 }
 
-static void
-serve_both(struct member *a, struct member *b)
-{
-    int64_t deadline = mr_clock_monotonic_ms() + 30000;
-    while ((a->positions < 2 || b->positions < 1) && mr_clock_monotonic_ms() < deadline) {
-        T_INT_EQ(mr_consumer_fill(a->consumer, NULL, 10, NULL), MR_OK);
-        T_INT_EQ(mr_consumer_fill(b->consumer, NULL, 10, NULL), MR_OK);
-    }
-    T_TRUE(a->positions >= 2 && b->positions >= 1);
-}
-
 Test(consume_replay, a_rebalance_ends_a_replay)
 {
     struct cluster cluster;
@@ -185,8 +174,8 @@ Test(consume_replay, a_rebalance_ends_a_replay)
     member_init(&b, &cluster, "ended");
     b.starts[0] = 290;
     member_start(&b, 10, 1 << 20);
-    serve_both(&a, &b);
-    T_INT_EQ(a.revoked, 1);
+    members_share(&a, &b);
+    T_TRUE(a.revoked >= 1); /* a loaded machine may add one */
     T_TRUE(!mr_consumer_replaying(a.consumer) && !mr_consumer_replaying(b.consumer));
     int64_t before = member_total(&a) + 10 + 300; /* one partition from 290, another whole */
     int64_t other = 600;
