@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs, builds and runs every test. The last line is `N passed, N failed`.
+# Installs, builds and runs every test. The last line is `N passed, N failed`; before it come the
+# names and last words of what failed.
 #
 #   test.sh            everything
 #   test.sh PART …     only: lint model unit corpus tsan asan rockpool integration crash
@@ -11,6 +12,7 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root" || exit 1
 python=$root/.venv/bin/python
 reports=$root/.cache/reports
+failures=$reports/failures.txt
 part_seconds=1200
 passed=0
 failed=0
@@ -35,7 +37,13 @@ count() {
     fi
     passed=$((passed + $2))
     failed=$((failed + part_failed))
+    [ "$part_failed" -eq 0 ] || echo "$1: $part_failed failed" >>"$failures"
     say "$1: $2 passed, $part_failed failed"
+}
+
+# last_words FILE: of a part that has no report of its own.
+last_words() {
+    tail -n 60 "$1" | tee -a "$failures"
 }
 
 # build DIR ARGUMENTS…: configures and builds; the output is shown when it fails. A configured folder
@@ -45,8 +53,8 @@ build() {
     shift
     log=$reports/$(basename "$dir").log
     [ ! -f "$dir/build.ninja" ] || set -- --reconfigure
-    meson setup "$dir" "$@" >"$log" 2>&1 || { tail -n 40 "$log"; return 1; }
-    timeout "$part_seconds" ninja -C "$dir" >"$log" 2>&1 || { tail -n 60 "$log"; return 1; }
+    meson setup "$dir" "$@" >"$log" 2>&1 || { last_words "$log"; return 1; }
+    timeout "$part_seconds" ninja -C "$dir" >"$log" 2>&1 || { last_words "$log"; return 1; }
 }
 
 # meson_part PART DIR SUITE. The time limits of the tests are for what hangs, and get room for a busy
@@ -57,7 +65,7 @@ meson_part() {
         --num-processes 4 --timeout-multiplier 3
     status=$?
     # shellcheck disable=SC2046 # two numbers
-    count "$1" $("$python" tests/totals.py meson "$2") "$status"
+    count "$1" $("$python" tests/totals.py meson "$2" "$failures") "$status"
 }
 
 # Tests that mostly wait for servers run side by side, a file at a time: each process has servers of
@@ -75,7 +83,7 @@ pytest_part() {
         --junitxml "$report" "$@")
     status=$?
     # shellcheck disable=SC2046 # two numbers
-    count "$part" $("$python" tests/totals.py pytest "$report") "$status"
+    count "$part" $("$python" tests/totals.py pytest "$report" "$failures") "$status"
 }
 
 # Criterion shows a leak report and passes all the same: what counts is that no report was written.
@@ -85,7 +93,7 @@ no_sanitizer_reports() {
         count "$1 reports" 1 0 0
     else
         # shellcheck disable=SC2086 # file names of our own making
-        cat $found
+        cat $found | tee -a "$failures"
         count "$1 reports" 0 1 1
     fi
 }
@@ -108,6 +116,7 @@ model() {
     timeout "$part_seconds" sh scripts/model.sh --short >"$log" 2>&1
     status=$?
     cat "$log"
+    [ "$status" -eq 0 ] || last_words "$log" >/dev/null
     # shellcheck disable=SC2046 # two numbers
     set -- $(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log")
     count model "${1:-0}" "${2:-0}" "$status"
@@ -196,6 +205,7 @@ crash() {
         --schedules 50 --seed 1 --jobs 4 >"$log" 2>&1
     status=$?
     tail -n 40 "$log"
+    [ "$status" -eq 0 ] || last_words "$log" >/dev/null
     # shellcheck disable=SC2046 # two numbers
     set -- $(sed -n 's/^\([0-9]*\) schedules: \([0-9]*\) passed,.*/\1 \2/p' "$log")
     count crash "${2:-0}" "$((${1:-0} - ${2:-0}))" "$status"
@@ -203,7 +213,7 @@ crash() {
 
 case ${1:-} in
 -h | --help)
-    sed -n '2,7s/^# \{0,1\}//p' "$0"
+    sed -n '2,8s/^# \{0,1\}//p' "$0"
     exit 0
     ;;
 esac
@@ -211,7 +221,7 @@ for part in "$@"; do
     case $part in
     lint | model | unit | corpus | tsan | asan | rockpool | integration | crash) ;;
     *)
-        sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+        sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
         exit 2
         ;;
     esac
@@ -220,11 +230,13 @@ done
 say "installing what is missing"
 sh scripts/setup.sh test || exit 1
 mkdir -p "$reports"
+: >"$failures"
 [ $# -gt 0 ] || set -- lint model unit corpus tsan asan rockpool integration crash
 for part in "$@"; do
     say "$part"
     "$part"
 done
 say "done"
+cat "$failures"
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -1,7 +1,9 @@
 """Counts what a part of the test command ran: prints `passed failed`.
 
-    totals.py meson BUILD_DIR       the last `meson test` there
-    totals.py pytest REPORT.xml     a JUnit report; skipped tests count as neither
+    totals.py meson BUILD_DIR FAILURES      the last `meson test` there
+    totals.py pytest REPORT.xml FAILURES    a JUnit report; skipped tests count as neither
+
+The names of failed tests and the last lines of what they said are added to the file FAILURES.
 
 A test program that Criterion or the plain runner drives counts by its own tests; any other counts
 as one. A program that did not end well counts as failed even when it names no failed test.
@@ -12,10 +14,13 @@ import re
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import TextIO
 
 CRITERION = re.compile(r"Tested: .*?(\d+).*?Passing: .*?(\d+).*?Failing: .*?(\d+).*?Crashing: .*?(\d+)")
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed", re.M)
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+VERDICT = re.compile(r"^\[(?:----|FAIL|CRASH|TIMEOUT|ERR )\]")  # as Criterion marks them
+LAST_LINES = 60
 
 
 def of_program(result: str, output: str) -> tuple[int, int]:
@@ -32,18 +37,31 @@ def of_program(result: str, output: str) -> tuple[int, int]:
     return passed, failed
 
 
-def meson(build: Path) -> tuple[int, int]:
+def excerpt(name: str, output: str) -> str:
+    lines = COLOUR.sub("", output).splitlines()
+    verdicts = [line for line in lines[:-LAST_LINES] if VERDICT.match(line)]
+    return "\n".join([f"-- {name}", *verdicts[:LAST_LINES], *lines[-LAST_LINES:]]) + "\n"
+
+
+def meson(build: Path, failures: TextIO) -> tuple[int, int]:
     passed = failed = 0
     for line in (build / "meson-logs" / "testlog.json").read_text().splitlines():
         test = json.loads(line)
-        more = of_program(test["result"], test.get("stdout", "") + test.get("stderr", ""))
+        output = test.get("stdout", "") + test.get("stderr", "")
+        more = of_program(test["result"], output)
         passed, failed = passed + more[0], failed + more[1]
+        if more[1]:
+            failures.write(excerpt(f"{test['name']}: {test['result']}", output))
     return passed, failed
 
 
-def pytest(report: Path) -> tuple[int, int]:
+def pytest(report: Path, failures: TextIO) -> tuple[int, int]:
     passed = failed = 0
-    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+    root = ElementTree.parse(report).getroot()
+    for case in root.iter("testcase"):
+        for bad in (*case.iter("failure"), *case.iter("error")):
+            failures.write(excerpt(f"{case.get('classname')}::{case.get('name')}", bad.text or ""))
+    for suite in root.iter("testsuite"):
         tests, skipped = int(suite.get("tests")), int(suite.get("skipped"))
         bad = int(suite.get("failures")) + int(suite.get("errors"))
         passed, failed = passed + max(tests - skipped - bad, 0), failed + bad
@@ -53,7 +71,9 @@ def pytest(report: Path) -> tuple[int, int]:
 def main() -> int:
     kind, path = sys.argv[1], Path(sys.argv[2])
     try:
-        passed, failed = meson(path) if kind == "meson" else pytest(path)
+        with Path(sys.argv[3]).open("a", encoding="utf-8") as failures:
+            count = meson if kind == "meson" else pytest
+            passed, failed = count(path, failures)
     except (OSError, ElementTree.ParseError, json.JSONDecodeError) as error:
         print(f"totals: {error}", file=sys.stderr)
         passed, failed = 0, 0

@@ -14,8 +14,10 @@ CRITERION = "[\x1b[0;34m====\x1b[0m] \x1b[0;1mSynthesis: Tested: \x1b[0;34m{}\x1
 
 
 def totals(kind: str, path: Path) -> str:
-    return subprocess.run([sys.executable, ROOT / "tests" / "totals.py", kind, path],
-                          capture_output=True, text=True, check=True).stdout.strip()
+    said = subprocess.run(
+        [sys.executable, ROOT / "tests" / "totals.py", kind, path, path.parent / "failures"],
+        capture_output=True, text=True, check=True)
+    return said.stdout.strip()
 
 
 @pytest.mark.parametrize(("programs", "expected"), [
@@ -43,6 +45,32 @@ def test_skipped_tests_count_as_neither(tmp_path: Path) -> None:
     report.write_text('<testsuites><testsuite tests="9" failures="2" errors="1" skipped="3"/>'
                       "</testsuites>")
     assert totals("pytest", report) == "3 3"
+
+
+def test_failed_programs_are_named_with_their_verdict_and_last_words(tmp_path: Path) -> None:
+    logs = tmp_path / "build" / "meson-logs"
+    logs.mkdir(parents=True)
+    words = "[----] a.c:7: a is 2, expected 1\n" + "".join(f"line {i}\n" for i in range(99))
+    (logs / "testlog.json").write_text("".join(
+        json.dumps({"name": name, "result": result, "stdout": "", "stderr": words}) + "\n"
+        for name, result in (("good", "OK"), ("bad", "FAIL"))))
+    assert totals("meson", tmp_path / "build") == "1 1"
+    lines = (tmp_path / "failures").read_text().splitlines()
+    assert lines[:2] == ["-- bad: FAIL", "[----] a.c:7: a is 2, expected 1"]
+    assert lines[2:] == [f"line {i}" for i in range(39, 99)]
+
+
+def test_failed_cases_are_named_with_their_last_words(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text(
+        '<testsuites><testsuite tests="3" failures="1" errors="1" skipped="0">'
+        '<testcase classname="test_a" name="good"/>'
+        '<testcase classname="test_a" name="bad"><failure>E  assert 1 == 2</failure></testcase>'
+        '<testcase classname="test_b" name="broken"><error>no server</error></testcase>'
+        "</testsuite></testsuites>")
+    assert totals("pytest", report) == "1 2"
+    assert (tmp_path / "failures").read_text() == (
+        "-- test_a::bad\nE  assert 1 == 2\n-- test_b::broken\nno server\n")
 
 
 def test_a_missing_report_counts_nothing(tmp_path: Path) -> None:
