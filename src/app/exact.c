@@ -20,6 +20,7 @@
 #define LEAVE_MS 10000
 #define REJOIN_MS 5000
 #define IDLE_MS 5
+#define LOOK_MS 50 /* between two looks at the place in the group while nothing is to be done */
 
 /* Grows from failure to failure. */
 static int64_t
@@ -148,6 +149,7 @@ take_answer(struct mr_app *app, struct mri_call *call)
         return;
     mr_consumer_standing(app->consumer, &now);
     mr_live_answer(exact->live, &call->step, call->answer, &now);
+    exact->stirred = true;
     mri_exact_take_landed(app);
 }
 
@@ -288,6 +290,15 @@ do_step(struct mr_app *app, const struct mr_step *step)
     }
 }
 
+/* The standing is an answer of the client's own thread, so the machine is asked only when something may
+ * come of it. Guard and post-check lose nothing: what leads to them stirs. */
+static bool
+may_go_on(const struct mri_exact *exact)
+{
+    int64_t now_ms = mr_clock_monotonic_ms();
+    return now_ms >= exact->kafka_after_ms && (exact->stirred || now_ms >= exact->look_at_ms);
+}
+
 void
 mri_exact_pump(struct mr_app *app)
 {
@@ -299,10 +310,14 @@ mri_exact_pump(struct mr_app *app)
     if (exact->restart && !exact->live)
         begin_again(app);
     watch_left(app);
-    while (exact->live && mr_clock_monotonic_ms() >= exact->kafka_after_ms) {
+    while (exact->live) {
         mri_exact_feed(app);
+        if (!may_go_on(exact))
+            return;
         mr_consumer_standing(app->consumer, &now);
         mr_live_next(exact->live, &now, &step);
+        exact->stirred = step.kind != MR_STEP_NONE;
+        exact->look_at_ms = mr_clock_monotonic_ms() + LOOK_MS;
         if (step.kind == MR_STEP_NONE)
             return;
         if (step.kind == MR_STEP_END) {
@@ -358,6 +373,7 @@ mri_exact_begin(struct mr_app *app, const struct mr_span *spans, uint32_t count)
         return rc;
     }
     exact->left_at_ms = 0;
+    exact->stirred = true;
     exact->restart = false;
     exact->replaying = mr_consumer_replaying(app->consumer);
     pthread_mutex_lock(&app->units_lock);
@@ -384,6 +400,7 @@ mri_exact_leave(struct mr_app *app)
     int64_t start = mr_clock_monotonic_ms();
     if (exact->live) {
         mr_live_revoke(exact->live, false);
+        exact->stirred = true;
         mri_calls_give_up(app, false);
     }
     while (exact->live && mr_clock_monotonic_ms() - start < LEAVE_MS) {

@@ -48,6 +48,8 @@ struct mri_exact {
     uint32_t unfit;               /* COMMITs that the server refused for the table, since the last success */
     int64_t again_at_ms;          /* no recovery of our own before, after one of them */
     struct mr_standing taken;     /* at the beginning of recovery */
+    bool stirred;                 /* an answer, a unit, a revocation: the machine may have a step */
+    int64_t look_at_ms;           /* else it is asked again then */
     int64_t left_at_ms;           /* when the place in the group was lost; 0: it is held */
     bool replaying;
     bool in_event;                /* inside a rebalance: no restart */

@@ -117,6 +117,7 @@ mri_exact_feed(struct mr_app *app)
         if ((*link)->number > exact->fed && !is_dropped(*link)) {
             exact->fed = (*link)->number;
             mr_live_feed(exact->live, exact->fed);
+            exact->stirred = true;
         }
         link = next_link(app, link);
     }

@@ -236,6 +236,7 @@ struct world {
     _Atomic int order;          /* [atomic: relaxed] enum world_order, for the consumer */
     _Atomic bool let_go;        /* [atomic: relaxed] see hold_records */
     _Atomic bool ended;         /* [atomic: relaxed] loads are to stop */
+    _Atomic uint64_t standings; /* [atomic: relaxed] questions for the place in the group */
     _Atomic uint64_t progress;  /* [atomic: relaxed] grows with everything that happens */
     _Atomic int64_t yielded;    /* [atomic: relaxed] records given to the app in this run */
 };

@@ -249,6 +249,7 @@ void
 mr_consumer_standing(struct mr_consumer *consumer, struct mr_standing *ret_standing)
 {
     bool dead = is_dead(consumer->world);
+    atomic_fetch_add_explicit(&consumer->world->standings, 1, memory_order_relaxed);
     bool lost = consumer->lost ||
                 atomic_load_explicit(&consumer->world->lost_now, memory_order_relaxed);
     *ret_standing = (struct mr_standing){.lost = lost || dead, .topics_known = true,

@@ -140,3 +140,34 @@ Test(app_exact_pauses, a_commit_that_is_refused_for_good_is_not_sent_again_witho
     mri_exact_leave(c.app);
     exact_case_close_hand(&c);
 }
+
+static bool
+nothing_is_due(struct app_case *c)
+{
+    return !c->app->exact->stirred && app_case_count(c, MR_STEP_COMMIT_CHAIN, 0) > 0;
+}
+
+static bool
+has_ended(struct app_case *c)
+{
+    return !c->app->exact->live;
+}
+
+/* A question to the client's own thread for each batch would be most of what exactly-once costs. */
+Test(app_exact_pauses, while_nothing_is_due_the_place_in_the_group_is_looked_at_now_and_then)
+{
+    static struct app_case c;
+    exact_case_open_hand(&c, &(struct world_options){.records = 0});
+    exact_case_pump_until(&c, nothing_is_due);
+    uint64_t before = atomic_load(&c.world.standings);
+    int64_t start_ms = mr_clock_monotonic_ms();
+    for (int i = 0; i < 10000; i++)
+        mri_exact_pump(c.app);
+    int64_t looks = (mr_clock_monotonic_ms() - start_ms) / 50 + 1;
+    T_TRUE(looks < 5000); /* else this machine shows nothing */
+    T_TRUE((int64_t)(atomic_load(&c.world.standings) - before) <= looks);
+    atomic_store(&c.world.lost_now, true);
+    exact_case_pump_until(&c, has_ended);
+    mri_exact_leave(c.app);
+    exact_case_close_hand(&c);
+}
