@@ -95,6 +95,20 @@ mri_exact_drop_replay(struct mr_app *app);
 void
 mri_exact_leave(struct mr_app *app);
 
+/* ---- exact_answers.c ---- Thread: feed. */
+
+/* All that have come, to the machine; those of an earlier session move nothing. */
+void
+mri_exact_take_answers(struct mr_app *app);
+
+/* Returns when nothing of the session is under way any more: its rows may be freed, its units too. */
+void
+mri_exact_end_calls(struct mr_app *app);
+
+/* In ms, for a call that is to be put. What finishes is held up by nothing but its own refusal. */
+int64_t
+mri_exact_pause_before(const struct mri_exact *exact, const struct mr_step *step);
+
 /* ---- exact_units.c ---- Thread: feed. */
 
 /* Units that the machine says are in leave the list. */
