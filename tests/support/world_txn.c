@@ -572,8 +572,8 @@ world_load_registry(struct mr_loader *loader, const struct mr_load_job *job,
     pthread_mutex_lock(&world->lock);
     bool cut = !alive || is_set(&world->dead) || world_given_up(loader, give_up) ||
                world_one_in(&loader->dice, world->options.chances.registry);
-    if (!told && cut)
-        outcome = MR_OUTCOME_RETRY;
+    if (!told)
+        outcome = cut ? MR_OUTCOME_RETRY : MR_OUTCOME_DONE;
     if (!told && alive && (!cut || world_one_in(&loader->dice, 2)))
         world_apply_registry(world, job);
     if (letter == 'z' && outcome != MR_OUTCOME_DONE)

@@ -102,6 +102,17 @@ app_case_event(struct app_case *c, enum mr_step_kind kind, uint32_t from, uint32
 }
 
 void
+app_case_one_unit(struct app_case *c)
+{
+    int64_t rows = 0;
+    for (uint32_t p = 0; p < c->world.options.partitions; p++)
+        for (int64_t offset = 0; offset < c->world.options.records; offset++)
+            rows += world_record_at(&c->world, p, offset).kind != WORLD_GAP;
+    c->world.config.flush.every_ms = 3600 * 1000;
+    c->world.config.flush.rows = rows;
+}
+
+void
 app_case_run_exact(struct app_case *c)
 {
     app_case_start(c);

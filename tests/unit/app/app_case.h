@@ -63,6 +63,10 @@ app_case_count(struct app_case *c, enum mr_step_kind kind, uint64_t n);
 struct world_event
 app_case_event(struct app_case *c, enum mr_step_kind kind, uint32_t from, uint32_t *ret_place);
 
+/* All that the world has becomes one unit, however slow the machine is. */
+void
+app_case_one_unit(struct app_case *c);
+
 /* To the orderly end, with everything in, each row once, nothing left open. */
 void
 app_case_run_exact(struct app_case *c);

@@ -174,7 +174,7 @@ wait_for_restart(struct app_case *c, struct world_options options)
     options.txn = refuse_rows;
     atomic_store(&fits, false);
     exact_case_open(c, &options);
-    c->world.config.flush.every_ms = 300;
+    app_case_one_unit(c);
     app_case_start(c);
     app_case_wait(c, all_samples_refused);
     mr_clock_sleep_ms(200);

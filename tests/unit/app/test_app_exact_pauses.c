@@ -28,7 +28,7 @@ Test(app_exact_pauses, a_load_that_fails_is_rolled_back_and_made_again_under_a_l
     static struct app_case c;
     uint32_t undone;
     exact_case_open(&c, &(struct world_options){.records = 300, .txn = fail_first_load});
-    c.world.config.flush.every_ms = 400; /* one unit: the second would be begun beside the first */
+    app_case_one_unit(&c); /* the second would be begun beside the first */
     app_case_run_exact(&c);
     T_INT_EQ(exact_script.failed, 1);
     T_INT_EQ(app_case_event(&c, MR_STEP_ROLLBACK, 0, &undone).n, 1);

@@ -57,7 +57,6 @@ open_case(bool (*refuses)(uint32_t partition, int64_t offset), uint32_t odd)
                                           .batch_most = 1000, .odd = odd, .refuses = no_row,
                                           .seed = 3};
     app_case_open(&c, &options);
-    c.world.config.flush.every_ms = 1000; /* all in one unit */
     first_event = 0;
     last_event = ROWS - 1;
     while (world_record_at(&c.world, 0, first_event).kind != WORLD_EVENT)
@@ -65,6 +64,7 @@ open_case(bool (*refuses)(uint32_t partition, int64_t offset), uint32_t odd)
     while (world_record_at(&c.world, 0, last_event).kind != WORLD_EVENT)
         last_event--;
     world_refuse(&c.world, refuses);
+    app_case_one_unit(&c);
 }
 
 static uint32_t
