@@ -1,4 +1,4 @@
-/* Assignments: where to start, and routing of messages.
+/* Assignments: what is taken over and given up, and routing of messages.
  *
  * Messages of all partitions are forwarded to a queue of their own, so that the consumer's control
  * queue holds rebalances and errors only: under back-pressure it is served without taking a
@@ -8,7 +8,6 @@
  *
  * A start that cannot be found yet (StarRocks or the coordinator is away) does not hold up the
  * group: an empty assignment is taken, and the partitions are tried again after a pause. */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,8 +15,6 @@
 #include "millrace/base/log.h"
 #include "pipeline/consume/consume_priv.h"
 
-#define COMMITTED_MS   10000
-#define OFFSETS_MS     10000
 #define RETRY_FIRST_MS 500
 #define RETRY_MOST_MS  5000
 #define SETTLE_MS      5000
@@ -51,89 +48,6 @@ drop_pending(struct mr_consumer *consumer)
         consumer->pending = NULL;
     }
     consumer->pending_pause_ms = 0;
-}
-
-/* ---- start offsets ---- */
-
-/* The elements that have no offset (< 0) yet. */
-static rd_kafka_topic_partition_list_t *
-missing_of(const rd_kafka_topic_partition_list_t *list, int64_t query)
-{
-    rd_kafka_topic_partition_list_t *asked = rd_kafka_topic_partition_list_new(list->cnt);
-    for (int i = 0; i < list->cnt; i++) {
-        const rd_kafka_topic_partition_t *elem = &list->elems[i];
-        if (elem->offset < 0) {
-            rd_kafka_topic_partition_list_add(asked, elem->topic, elem->partition)->offset = query;
-        }
-    }
-    return asked;
-}
-
-/* Moves the answers into list and frees them. An error of one partition is one of all. */
-static rd_kafka_resp_err_t
-take_answers(rd_kafka_topic_partition_list_t *list,
-             rd_kafka_topic_partition_list_t *asked,
-             rd_kafka_resp_err_t code)
-{
-    for (int i = 0; i < asked->cnt && !code; i++) {
-        code = asked->elems[i].err;
-    }
-    for (int i = 0; i < asked->cnt && !code; i++) {
-        const rd_kafka_topic_partition_t *from = &asked->elems[i];
-        int64_t offset = from->offset >= 0 ? from->offset : -1;
-        (void)rd_kafka_topic_partition_list_set_offset(list, from->topic, from->partition, offset);
-    }
-    rd_kafka_topic_partition_list_destroy(asked);
-    return code;
-}
-
-/* The group's offsets. An error is not "none": the offsets read the same then. */
-static rd_kafka_resp_err_t
-fill_committed(struct mr_consumer *consumer, rd_kafka_topic_partition_list_t *list)
-{
-    rd_kafka_topic_partition_list_t *asked = missing_of(list, -1);
-    rd_kafka_resp_err_t code =
-        asked->cnt > 0 ? rd_kafka_committed(consumer->rk, asked, COMMITTED_MS) : 0;
-    return take_answers(list, asked, code);
-}
-
-/* ListOffsets takes these in the place of a timestamp, in one request a leader. */
-static int64_t
-start_query(const struct mr_config *config)
-{
-    switch (config->kafka.start) {
-    case MR_START_EARLIEST:
-        return RD_KAFKA_OFFSET_BEGINNING;
-    case MR_START_LATEST:
-        return RD_KAFKA_OFFSET_END;
-    case MR_START_TIME:
-        break;
-    }
-    return config->kafka.start_time_ms;
-}
-
-/* What has no answer (no record that late) stays without. */
-static rd_kafka_resp_err_t
-fill_queried(struct mr_consumer *consumer, rd_kafka_topic_partition_list_t *list, int64_t query)
-{
-    rd_kafka_topic_partition_list_t *asked = missing_of(list, query);
-    rd_kafka_resp_err_t code =
-        asked->cnt > 0 ? rd_kafka_offsets_for_times(consumer->rk, asked, OFFSETS_MS) : 0;
-    return take_answers(list, asked, code);
-}
-
-/* Absolute offsets for all, so that auto.offset.reset never decides. */
-static rd_kafka_resp_err_t
-fill_starts(struct mr_consumer *consumer, rd_kafka_topic_partition_list_t *list)
-{
-    rd_kafka_resp_err_t code = fill_committed(consumer, list);
-    if (!code) {
-        code = fill_queried(consumer, list, start_query(consumer->config));
-    }
-    if (!code) {
-        code = fill_queried(consumer, list, RD_KAFKA_OFFSET_END); /* no record that late: the end */
-    }
-    return code;
 }
 
 /* ---- spans, slots ---- */
@@ -219,66 +133,6 @@ route_messages(struct mr_consumer *consumer, const rd_kafka_topic_partition_list
     }
 }
 
-static void
-log_refusal(const char *what, const char *reason)
-{
-    mr_log(MR_LOG_WARN,
-           "consume",
-           "start offsets are not known yet, trying again",
-           MR_STR("asked", what),
-           MR_STR("reason", reason));
-}
-
-/* What the app says; sticky when it stops. */
-static enum mr_rc
-ask_app(struct mr_consumer *consumer, struct mr_span *spans, int64_t *until, uint32_t count)
-{
-    if (!consumer->events.assigned) {
-        return MR_OK;
-    }
-    enum mr_rc rc = consumer->events.assigned(consumer->events.context, spans, until, count);
-    if (rc == MR_STOPPED) {
-        consumer->stop.rc = mr_error_set(&consumer->stop.error,
-                                         MR_STOPPED,
-                                         "the start of the assigned partitions was refused: "
-                                         "going on could lose or double rows");
-    }
-    if (rc != MR_OK) {
-        log_refusal("ledger", mr_rc_text(rc));
-    }
-    return rc;
-}
-
-/* The app's starts, then Kafka's. */
-static enum mr_rc
-find_starts(struct mr_consumer *consumer,
-            rd_kafka_topic_partition_list_t *list,
-            struct mr_span *spans,
-            int64_t *until)
-{
-    enum mr_rc rc = ask_app(consumer, spans, until, (uint32_t)list->cnt);
-    if (rc != MR_OK) {
-        return rc;
-    }
-    for (int i = 0; i < list->cnt; i++) {
-        list->elems[i].offset = spans[i].end;
-    }
-    rd_kafka_resp_err_t code = fill_starts(consumer, list);
-    if (code) {
-        log_refusal("kafka", rd_kafka_err2str(code));
-        return MR_KAFKA;
-    }
-    for (int i = 0; i < list->cnt; i++) {
-        if (list->elems[i].offset < 0) {
-            log_refusal("kafka", "no offset in the answer");
-            return MR_KAFKA;
-        }
-        spans[i].start = list->elems[i].offset;
-        spans[i].end = list->elems[i].offset;
-    }
-    return MR_OK;
-}
-
 static enum mr_rc
 take_over(struct mr_consumer *consumer,
           rd_kafka_topic_partition_list_t *list,
@@ -286,14 +140,14 @@ take_over(struct mr_consumer *consumer,
           int64_t *until)
 {
     uint32_t count = (uint32_t)list->cnt;
-    enum mr_rc rc = find_starts(consumer, list, spans, until);
+    enum mr_rc rc = mri_starts_find(consumer, list, spans, until);
     if (rc == MR_OK) {
         rc = add_slots(consumer, spans, until, count);
     }
     if (rc == MR_OK && consumer->events.positions) {
         rc = consumer->events.positions(consumer->events.context, spans, count);
         if (rc != MR_OK) {
-            log_refusal("ledger", mr_rc_text(rc));
+            mri_starts_refused("ledger", mr_rc_text(rc));
             mri_consume_drop_slots(consumer);
         }
     }

@@ -39,7 +39,7 @@ struct mri_slot {
     struct mri_gap gap;
 };
 
-/* ---- probe.c: a thread that looks at the brokers ---- */
+/* ---- probe.c, probe_look.c: a thread that looks at the brokers ---- */
 
 struct mri_probe;
 
@@ -209,6 +209,18 @@ void mri_consume_drop_slots(struct mr_consumer *consumer);
 /* Replaces what is assigned in the client, and nothing else: all slots at their positions, while a
  * replay is read those that have an end; NULL: nothing. */
 void mri_consume_assign(struct mr_consumer *consumer, const struct mri_slot *slots);
+
+/* ---- starts.c ---- */
+
+/* The app's starts, then Kafka's: absolute offsets into the list and the spans. until[i]: as the app
+ * gave it. */
+MR_NODISCARD enum mr_rc mri_starts_find(struct mr_consumer *consumer,
+                                        rd_kafka_topic_partition_list_t *list,
+                                        struct mr_span *spans,
+                                        int64_t *until);
+
+/* Logs that starts cannot be had yet. */
+void mri_starts_refused(const char *what, const char *reason);
 
 /* ---- replay.c ---- */
 
