@@ -7,8 +7,6 @@
 #include "millrace/base/clock.h"
 #include "millrace/base/log.h"
 
-#define WAIT_MS 20000
-
 void
 app_case_open(struct app_case *c, const struct world_options *options)
 {
@@ -38,7 +36,7 @@ void
 app_case_wait(struct app_case *c, bool (*done)(struct app_case *c))
 {
     for (int64_t start_ms = mr_clock_monotonic_ms(); !done(c); mr_clock_sleep_ms(1))
-        WORLD_NEED(mr_clock_monotonic_ms() - start_ms < WAIT_MS, "waited in vain");
+        WORLD_NEED(mr_clock_monotonic_ms() - start_ms < APP_CASE_WAIT_MS, "waited in vain");
 }
 
 bool

@@ -6,6 +6,7 @@
 #include "world.h"
 
 #define CASE_UNITS 8
+#define APP_CASE_WAIT_MS 100000 /* for what hangs: sanitizers on a busy machine need a fifth of it */
 
 /* What becomes of the loads of units made by hand, by unit and table. */
 struct app_script {
@@ -32,7 +33,7 @@ app_case_build(struct app_case *c);
 void
 app_case_start(struct app_case *c);
 
-/* Until `done` says true; fails after 20 s. */
+/* Until `done` says true; fails when APP_CASE_WAIT_MS have passed. */
 void
 app_case_wait(struct app_case *c, bool (*done)(struct app_case *c));
 

@@ -90,7 +90,7 @@ exact_case_pump_until(struct app_case *c, bool (*done)(struct app_case *c))
 {
     for (int64_t start_ms = mr_clock_monotonic_ms(); !done(c); mr_clock_sleep_ms(1)) {
         mri_exact_pump(c->app);
-        T_TRUE(mr_clock_monotonic_ms() - start_ms < 20000);
+        T_TRUE(mr_clock_monotonic_ms() - start_ms < APP_CASE_WAIT_MS);
     }
 }
 

@@ -36,7 +36,7 @@ exact_case_open_hand(struct app_case *c, const struct world_options *options);
 void
 exact_case_close_hand(struct app_case *c);
 
-/* Pumps until `done` says true; fails after 20 s. */
+/* Pumps until `done` says true; fails when APP_CASE_WAIT_MS have passed. */
 void
 exact_case_pump_until(struct app_case *c, bool (*done)(struct app_case *c));
 

@@ -8,7 +8,6 @@
 #include "millrace/base/clock.h"
 #include "test.h"
 
-#define PATIENCE_MS 30000
 
 /* ---- cluster ---- */
 
@@ -66,7 +65,7 @@ cluster_produce(struct cluster *cluster, int32_t partition, int count)
         int len = snprintf(value, sizeof value, "p%" PRId32 " o%" PRId64, partition, offset);
         enqueue(cluster, partition, key, value, (size_t)len);
     }
-    T_INT_EQ(rd_kafka_flush(cluster->rk, 20000), 0);
+    T_INT_EQ(rd_kafka_flush(cluster->rk, T_PATIENCE_MS), 0);
 }
 
 void
@@ -77,7 +76,7 @@ cluster_produce_one(struct cluster *cluster,
                     size_t value_len)
 {
     enqueue(cluster, partition, key, value, value_len);
-    T_INT_EQ(rd_kafka_flush(cluster->rk, 20000), 0);
+    T_INT_EQ(rd_kafka_flush(cluster->rk, T_PATIENCE_MS), 0);
 }
 
 void
@@ -254,7 +253,7 @@ void
 member_take(struct member *member, int64_t total)
 {
     struct mr_error error = {0};
-    int64_t deadline = mr_clock_monotonic_ms() + PATIENCE_MS;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     while (member_total(member) < total && mr_clock_monotonic_ms() < deadline) {
         enum mr_rc rc = member_fill(member, 20, &error);
         T_TRUE_MSG(rc == MR_OK, "%s", error.text);
@@ -267,7 +266,7 @@ member_wait_assigned(struct member *member, uint32_t count)
 {
     struct mr_error error = {0};
     struct mr_consumer_state state = {0};
-    int64_t deadline = mr_clock_monotonic_ms() + PATIENCE_MS;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     do {
         enum mr_rc rc = mr_consumer_fill(member->consumer, NULL, 20, &error);
         T_TRUE_MSG(rc == MR_OK, "%s", error.text);
@@ -290,7 +289,7 @@ void
 members_share(struct member *a, struct member *b)
 {
     const int half = T_PARTITIONS / 2;
-    int64_t deadline = mr_clock_monotonic_ms() + PATIENCE_MS;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     while ((member_holds(a) != half || member_holds(b) != half) &&
            mr_clock_monotonic_ms() < deadline) {
         T_INT_EQ(mr_consumer_fill(a->consumer, NULL, 10, NULL), MR_OK);
@@ -326,7 +325,7 @@ void
 member_take_replay(struct member *member)
 {
     struct mr_error error = {0};
-    int64_t deadline = mr_clock_monotonic_ms() + 30000;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     while (mr_consumer_replaying(member->consumer) && mr_clock_monotonic_ms() < deadline) {
         T_TRUE_MSG(member_fill(member, 20, &error) == MR_OK, "%s", error.text);
     }

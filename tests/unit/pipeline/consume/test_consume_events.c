@@ -42,7 +42,7 @@ start(struct cluster *cluster, struct member *member, const char *group)
 static void
 wait_lost(struct member *member)
 {
-    int64_t deadline = mr_clock_monotonic_ms() + 30000;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     while (member->revoked == 0 && mr_clock_monotonic_ms() < deadline) {
         T_INT_EQ(mr_consumer_fill(member->consumer, NULL, 20, NULL), MR_OK);
     }
@@ -109,7 +109,7 @@ static struct cluster *fencing;
 static void
 be_fenced(struct member *member)
 {
-    int64_t deadline = mr_clock_monotonic_ms() + 10000;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     member->in_assigned = NULL;
     mr_consumer_standing(member->consumer, &began);
     rd_kafka_mock_push_request_errors(
@@ -128,7 +128,7 @@ Test(consume_events, a_member_that_is_expelled_while_the_app_decides_sees_it)
     fencing = &cluster;
     member.in_assigned = be_fenced;
     member_start(&member, 10, 1 << 20);
-    int64_t deadline = mr_clock_monotonic_ms() + 30000;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     while (member.assigned < 2 && mr_clock_monotonic_ms() < deadline) {
         T_INT_EQ(mr_consumer_fill(member.consumer, NULL, 20, NULL), MR_OK);
     }
@@ -172,7 +172,7 @@ Test(consume_events, a_rebalance_that_comes_while_the_app_decides_follows_it)
     joining.shared = shared;
     first.in_assigned = let_another_join;
     member_start(&first, 10, 1 << 20);
-    int64_t deadline = mr_clock_monotonic_ms() + 40000;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     while (member_total(&first) + member_total(&joining) < 400 &&
            mr_clock_monotonic_ms() < deadline) {
         T_INT_EQ(member_fill(&first, 10, NULL), MR_OK);

@@ -102,7 +102,7 @@ Test(consume_faults, a_topic_that_is_gone_stops)
     member_start(&member, 10, 1 << 20);
     member_take(&member, 100);
     rd_kafka_mock_topic_set_error(cluster.mock, T_TOPIC, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
-    int64_t deadline = mr_clock_monotonic_ms() + 20000;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     enum mr_rc rc = MR_OK;
     while (rc == MR_OK && mr_clock_monotonic_ms() < deadline) {
         rc = member_fill(&member, 20, &error);
@@ -141,7 +141,7 @@ Test(consume_faults, an_outage_is_a_state_and_ends_by_itself_with_nothing_lost)
     T_INT_EQ(rd_kafka_mock_broker_set_up(cluster.mock, 1), 0);
     T_TRUE(wait_connected(&member, true));
     cluster_produce(&cluster, 0, 200);
-    int64_t deadline = mr_clock_monotonic_ms() + 20000;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     while (member.next[0] < 1200 && mr_clock_monotonic_ms() < deadline) {
         T_TRUE_MSG(member_fill(&member, 20, &error) == MR_OK, "%s", error.text);
     }

@@ -22,7 +22,7 @@ static void
 wait_for_gaps(struct member *member, int64_t gap_offsets)
 {
     struct mr_consumer_state state = {.gap_offsets = -1};
-    int64_t deadline = mr_clock_monotonic_ms() + 20000;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     while (state.gap_offsets != gap_offsets && mr_clock_monotonic_ms() < deadline) {
         T_INT_EQ(member_fill(member, 20, NULL), MR_OK);
         mr_consumer_get_state(member->consumer, &state);
@@ -35,7 +35,7 @@ static void
 take_with_gaps(struct member *member, int64_t total)
 {
     struct mr_error error = {0};
-    int64_t deadline = mr_clock_monotonic_ms() + 30000;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     while (member_total(member) < total && mr_clock_monotonic_ms() < deadline) {
         mr_batch_reset(member->batch);
         enum mr_rc rc = mr_consumer_fill(member->consumer, member->batch, 20, &error);
@@ -191,7 +191,7 @@ start_with_a_look_due(struct cluster *cluster, struct member *member, const char
     member_start(member, 1000, 1 << 20);
     member_wait_assigned(member, T_PARTITIONS);
     member->consumer->commits_sent++;
-    int64_t deadline = mr_clock_monotonic_ms() + 20000;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     while (!member->consumer->again && mr_clock_monotonic_ms() < deadline) {
         T_INT_EQ(member_fill(member, 20, NULL), MR_OK);
     }
@@ -249,7 +249,7 @@ Test(consume_gap, a_revocation_makes_the_second_look_needless)
     member_init(&other, &cluster, "revoke");
     other.shared = shared;
     member_start(&other, 1000, 1 << 20);
-    int64_t deadline = mr_clock_monotonic_ms() + 30000;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     while ((member.revoked == 0 || member_total(&member) + member_total(&other) < 4 * 100) &&
            mr_clock_monotonic_ms() < deadline) {
         T_INT_EQ(member_fill(&member, 20, NULL), MR_OK);

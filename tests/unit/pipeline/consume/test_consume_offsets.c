@@ -225,7 +225,7 @@ Test(consume_offsets, a_commit_without_an_answer_is_lost_and_blocks_the_next_unt
     T_TRUE_MSG(strstr(error.text, "not confirmed") != NULL, "%s", error.text);
     name_offsets(offsets, 5, "second");
     int refused = 0;
-    int64_t deadline = mr_clock_monotonic_ms() + 30000;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     do {
         T_INT_EQ(mr_consumer_fill(member.consumer, NULL, 50, NULL), MR_OK);
         answer = mr_consumer_commit_offsets(member.consumer, offsets, T_PARTITIONS, &error);
@@ -292,7 +292,7 @@ Test(consume_offsets, another_member_has_another_standing_and_a_rebalance_ends_t
     mr_consumer_standing(a.consumer, &taken);
     member_init(&b, &cluster, "others");
     member_start(&b, 10, 1 << 20);
-    int64_t deadline = mr_clock_monotonic_ms() + 30000;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     while ((a.positions < 2 || b.positions < 1) && mr_clock_monotonic_ms() < deadline) {
         T_INT_EQ(mr_consumer_fill(a.consumer, NULL, 10, NULL), MR_OK);
         T_INT_EQ(mr_consumer_fill(b.consumer, NULL, 10, NULL), MR_OK);

@@ -105,7 +105,7 @@ static void
 drive(struct member *a, struct member *b, int64_t total)
 {
     struct mr_error error = {0};
-    int64_t deadline = mr_clock_monotonic_ms() + 40000;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     while (member_total(a) + member_total(b) < total && mr_clock_monotonic_ms() < deadline) {
         T_TRUE_MSG(member_fill(a, 10, &error) == MR_OK, "%s", error.text);
         T_TRUE_MSG(member_fill(b, 10, &error) == MR_OK, "%s", error.text);
@@ -190,7 +190,7 @@ Test(consume_rebalance, what_was_left_in_a_batch_goes_with_its_partitions)
         T_INT_EQ(member_fill(&a, 20, NULL), MR_OK);
     } while (a.batch->count < 7);
     member_start(&b, 7, 1 << 20);
-    int64_t deadline = mr_clock_monotonic_ms() + 30000;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     while (a.revoked == 0 && mr_clock_monotonic_ms() < deadline) {
         T_INT_EQ(a.batch->count, 7);
         T_INT_EQ(mr_consumer_fill(a.consumer, a.batch, 10, NULL), MR_OK);

@@ -19,7 +19,7 @@ start_cluster(struct cluster *cluster, struct member *member, const char *group,
 static enum mr_rc
 fill_until_stopped(struct member *member, struct mr_error *reterr_error)
 {
-    int64_t deadline = mr_clock_monotonic_ms() + 20000;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     enum mr_rc rc = MR_OK;
     while (rc == MR_OK && mr_clock_monotonic_ms() < deadline) {
         rc = member_fill(member, 20, reterr_error);

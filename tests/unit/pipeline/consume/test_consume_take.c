@@ -63,7 +63,7 @@ Test(consume_take, tombstones_empty_values_missing_keys_and_oversize_keep_their_
     member_init(&member, &cluster, "shape");
     member_start(&member, 100, 8000);
     member_wait_assigned(&member, T_PARTITIONS);
-    int64_t deadline = mr_clock_monotonic_ms() + 10000;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     mr_batch_reset(member.batch);
     while (member.batch->count < 5 && mr_clock_monotonic_ms() < deadline) {
         T_INT_EQ(mr_consumer_fill(member.consumer, member.batch, 50, &error), MR_OK);

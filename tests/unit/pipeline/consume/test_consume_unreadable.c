@@ -9,7 +9,7 @@
 static void
 check_stops_at_110(struct member *member, struct mr_error *error)
 {
-    int64_t deadline = mr_clock_monotonic_ms() + 20000;
+    int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     enum mr_rc rc = MR_OK;
     while (rc == MR_OK && mr_clock_monotonic_ms() < deadline) {
         rc = member_fill(member, 20, error);
@@ -56,7 +56,7 @@ Test(consume_unreadable, errors_alone_stop_the_consumer_too)
     swallow_ends(1);
     cluster_produce(&cluster, 1, 1);
     for (int64_t seen = 1; seen < 3; seen++) {
-        int64_t deadline = mr_clock_monotonic_ms() + 20000;
+        int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
         while (bad->hits[0] < seen && mr_clock_monotonic_ms() < deadline) {
             T_INT_EQ(member_fill(&member, 20, NULL), MR_OK);
         }
