@@ -1,6 +1,6 @@
 /* Inside of verify: connection, table descriptions, comparison, query texts.
  * Threads: as millrace/verify.h. Everything but sql.c, apply.c, ledger_rows.c, registry.c,
- * leader.c, multi.c and verify.c is pure.
+ * leader.c, multi.c, partitions.c, rollups.c and verify.c is pure.
  */
 #pragma once
 
@@ -343,3 +343,46 @@ void mri_report_add_i64(struct mri_report *report,
 void mri_report_print(const struct mri_report *report, FILE *out);
 
 void mri_report_fini(struct mri_report *report);
+
+/* ---- verify.c: one run of all checks ---- */
+
+/* What is known of one partition. */
+struct mri_partition {
+    struct mri_ledger_row ledger;
+    bool in_ledger;
+    int64_t detail, detail_past, quarantined, quarantined_past, repeated, first_repeat;
+};
+
+struct mri_verification {
+    struct mr_sql *sql;
+    const struct mr_layout *layout;
+    struct mr_error *error;
+    struct mri_report report;
+    struct mri_partition *parts;
+    uint32_t part_count, part_capacity;
+};
+
+/* Runs the text and empties it. */
+MR_NODISCARD enum mr_rc mri_verify_run(struct mri_verification *v,
+                                       struct mr_text *query,
+                                       mri_row_fn each,
+                                       void *context);
+
+/* ---- partitions.c ---- */
+
+/* Fills the list of partitions: from the ledger, and from the tables whose rows tell of others. */
+MR_NODISCARD enum mr_rc mri_verify_read_parts(struct mri_verification *v);
+
+void mri_verify_part(struct mri_verification *v, const struct mri_partition *part);
+
+/* Key mode, over all partitions. Which repeats collapsed only the keys tell, but of any number of
+ * events one row stays at least. */
+void mri_verify_collapsed(struct mri_verification *v);
+
+/* ---- rollups.c ---- */
+
+/* Its sum of count() against the ledger. */
+MR_NODISCARD enum mr_rc mri_verify_rollup_count(struct mri_verification *v, uint32_t rollup);
+
+/* Each of its windows against the same aggregation over detail. */
+MR_NODISCARD enum mr_rc mri_verify_windows(struct mri_verification *v, uint32_t rollup);
