@@ -9,6 +9,9 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+pytest.register_assert_rewrite("rockpool_faults")
+
+from rockpool_faults import World, cancel  # noqa: E402
 from rockpool_support import DATABASE, REAL, Rockpool, real_client  # noqa: E402
 
 
@@ -99,3 +102,27 @@ def table(cluster):
         return name
 
     return create
+
+
+@pytest.fixture(scope="module")
+def fault_pool(tmp_path_factory):
+    """A stand-in for the faults of one module."""
+    if REAL:
+        pytest.skip("faults are the stand-in's: a real cluster is named by STARROCKS_FE")
+    found = Rockpool(tmp_path_factory.mktemp("faults"), "--followers", "1", "--tick", "0.2")
+    found.client().sql(f"CREATE DATABASE {DATABASE}", database=None)
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def world(fault_pool):
+    """The test's own label and table; afterwards nothing is armed, and nothing may be open."""
+    found = World(fault_pool)
+    yield found
+    found.admin.disarm()
+    left = found.admin.open()
+    for label in left:
+        cancel(found, label)
+    found.client.close()
+    assert left == {}

@@ -40,8 +40,9 @@ def test_the_table_of_faults_in_the_readme_is_the_registry():
 
 
 def test_every_fault_has_a_test_named_after_it():
-    """test_faults.py holds at least one test_<fault>_… for each, and no other names' tests."""
-    names = re.findall(r"^def test_(\w+)\(", (HOME / "tests/test_faults.py").read_text(), re.M)
+    """test_faults_*.py hold at least one test_<fault>_… for each."""
+    texts = [path.read_text() for path in (HOME / "tests").glob("test_faults_*.py")]
+    names = re.findall(r"^def test_(\w+)\(", "\n".join(texts), re.M)
     assert {k for k in KINDS if not any(n.startswith(f"{k}_") for n in names)} == set()
 
 
