@@ -64,23 +64,93 @@ world_place(uint16_t topic, int32_t partition)
 struct mr_chain
 world_chain_in_force(const struct world *world, uint32_t partition);
 
-/* ---- world_txn.c: the sink's transactions ---- */
+static inline bool
+world_is_set(const _Atomic bool *flag)
+{
+    return atomic_load_explicit(flag, memory_order_relaxed);
+}
+
+/* ---- world_group.c ---- */
+
+/* The partitions are given back, or lost. */
+void
+world_take_away(struct mr_consumer *consumer, bool lost);
+
+/* What the group does at a call. */
+void
+world_rebalance(struct mr_consumer *consumer);
+
+/* ---- world_txn.c: the sink's transactions; world->lock held ---- */
+
+/* What becomes of a request. */
+enum world_fate { WORLD_FATE_ANSWERED, WORLD_FATE_SILENT, WORLD_FATE_NOTHING };
+
+/* A call under way. */
+struct world_call {
+    struct mr_loader *loader;
+    const char *label;
+    const struct mr_load_job *job; /* of a LOAD */
+    const _Atomic bool *give_up;
+    struct world_event event;
+    enum world_fate fate;
+    struct mr_txn_reply *reply;
+};
+
+/* <pipeline>-<chain>-<n>, or with a letter before the number: returns it, else 0. No lock. */
+char
+world_parse_label(const struct world *world, const char *label, struct mr_chain *ret_chain,
+                  uint64_t *ret_n);
+
+/* NULL: none. */
+struct world_txn *
+world_find_label(const struct world *world, const char *label);
+
+/* Does what the call asks for, as far as its fate lets it. */
+enum mr_outcome
+world_work(struct world *world, struct world_call *call);
+
+/* ---- world_registry.c ---- */
 
 /* A load of the registry. */
 enum mr_outcome
 world_load_registry(struct mr_loader *loader, const struct mr_load_job *job,
                     const _Atomic bool *give_up);
 
-/* A row of the registry comes, or is deleted. world->lock held. */
+/* ---- world_bodies.c ---- */
+
+#define WORLD_COLUMNS 24
+
+/* One row: names and texts, NULL for a null. */
+struct world_row {
+    uint32_t count;
+    const char *names[WORLD_COLUMNS];
+    char *texts[WORLD_COLUMNS];
+};
+
+/* Cells by name; what is missing or no number ends the test. */
+const char *
+world_row_text(const struct world_row *row, const char *name);
+int64_t
+world_row_number(const struct world_row *row, const char *name);
+int64_t
+world_row_cents(const struct world_row *row, const char *name);
 void
-world_book_chain(struct world *world, const struct world_chain_row *row, bool removes);
+world_row_need(const struct world_row *row, const char *name, const char *wanted);
 
-/* ---- world_rows.c; world->lock held ---- */
-
+/* Row by row; the body stays as it is. */
+void
+world_body_read(const struct world_body *body,
+                void (*each)(void *context, const struct world_row *row), void *context);
 void
 world_body_take(struct world_body *body, const struct mr_load_job *job);
 void
 world_body_drop(struct world_body *body);
+
+/* ---- world_rows.c; world->lock held ---- */
+
+/* Partition of the world, by topic and Kafka's number. */
+uint32_t
+world_row_place(const struct world *world, const char *topic, int64_t partition);
 
 /* Rows of a detail body that the server refuses. */
 uint32_t
@@ -93,7 +163,3 @@ world_read_spans(struct world *world, struct world_txn *txn);
 /* Books all bodies of a transaction that becomes visible. */
 void
 world_apply_txn(struct world *world, struct world_txn *txn);
-
-/* The rows of an announcement or of a close go into the registry. */
-void
-world_apply_registry(struct world *world, const struct mr_load_job *job);
