@@ -11,6 +11,7 @@ from crash.frames import (
     HEARTBEAT, METADATA, OFFSET_COMMIT, CommitPartition, OffsetCommit, commit_errors, with_length)
 from crash.kafka_proxy import KafkaProxy, Loop, Rule
 from harness.broker import Broker
+from harness.wait import until
 
 METADATA_TOO_LARGE = 12
 ILLEGAL_GENERATION, UNKNOWN_MEMBER = 22, 25
@@ -141,6 +142,34 @@ def test_a_held_commit_reaches_the_broker_only_when_delivered(
     assert committed(kafka, topic) == [5, 5]
 
 
+def test_a_held_commit_that_is_released_is_answered_where_it_was_asked(
+    kafka: Broker, proxy: KafkaProxy, topic: str
+) -> None:
+    rule = proxy.arm(Rule(OFFSET_COMMIT, "hold"))
+    client = Client(proxy.port)
+    client.send(commit(topic, 5).frame())
+    client.send(commit(topic, 9).frame())
+    assert commit_errors(client.answer(), 7) == {0: 0, 1: 0}, "what stands behind it is not held up"
+    assert committed(kafka, topic) == [9, 9] and (rule.answered, rule.errors) == (0, [])
+    proxy.release(rule)
+    assert commit_errors(client.answer(), 7) == {0: 0, 1: 0}
+    assert committed(kafka, topic) == [5, 5] and (rule.answered, rule.errors) == (1, [{0: 0, 1: 0}])
+    proxy.release(rule)
+    assert rule.answered == 1, "once"
+
+
+def test_a_held_commit_may_be_changed_when_it_is_released(
+    kafka: Broker, proxy: KafkaProxy, topic: str
+) -> None:
+    rule = proxy.arm(Rule(OFFSET_COMMIT, "hold"))
+    client = Client(proxy.port)
+    client.send(commit(topic, 5, generation=4, member=b"gone").frame())
+    until("it is held", lambda: rule.held)
+    proxy.release(rule, lambda frame: OffsetCommit.read(frame).of_nobody().frame())
+    assert commit_errors(client.answer(), 7) == {0: 0, 1: 0}
+    assert committed(kafka, topic) == [5, 5]
+
+
 def test_a_copy_delivered_later_takes_the_offsets_back(
     kafka: Broker, proxy: KafkaProxy, topic: str
 ) -> None:
@@ -156,11 +185,12 @@ def test_a_copy_delivered_later_takes_the_offsets_back(
 def test_one_partition_is_refused_and_the_other_taken(
     kafka: Broker, proxy: KafkaProxy, topic: str, pick: int
 ) -> None:
-    proxy.arm(Rule(OFFSET_COMMIT, "refuse_one", pick=pick))
+    rule = proxy.arm(Rule(OFFSET_COMMIT, "refuse_one", pick=pick))
     refused = pick % 2
     assert exchange(proxy, commit(topic, 5).frame()) == {refused: METADATA_TOO_LARGE, 1 - refused: 0}
     assert committed(kafka, topic)[refused] == 1
     assert committed(kafka, topic)[1 - refused] == 5
+    assert rule.frames == [commit(topic, 5).frame()], "as the member sent it"
 
 
 def test_a_commit_of_one_partition_is_not_one_to_refuse_in_part(

@@ -197,6 +197,12 @@ def test_one_shot_loads_may_stay_open_only_where_the_server_died_in_them() -> No
         "p-chain-7", "p-chain-7-orders"]
 
 
+def test_of_a_late_member_the_one_label_that_was_held_may_stay_open() -> None:
+    left = [{"label": f"p-{end}"} for end in ("late-7", "late-8", "late-6", "late-77", "other-7")]
+    assert [t["label"] for t in pool.to_be_ended(left, {}, "p-late-7")] == [
+        "p-late-8", "p-late-6", "p-late-77", "p-other-7"]
+
+
 def begin(server: Rockpool, database: str, label: str) -> None:
     """A transaction of one table that nobody will end."""
     url = urllib.parse.urlsplit(server.fe)

@@ -4,7 +4,7 @@ import random
 
 from crash import frames, pool
 from crash.__main__ import parse
-from crash.plan import FORCED, PERIOD, POINTS, UNIT_POINTS, draw_plan
+from crash.plan import FORCED, PERIOD, POINTS, UNIT_POINTS, VARIANTS, draw_plan
 from crash.scenes import SCENES
 from crash.traffic import event_bytes, is_bad
 
@@ -20,11 +20,29 @@ def test_the_same_seed_gives_the_same_schedule_and_another_one_another() -> None
     assert draw_plan("9.0").lines() != draw_plan("10.0").lines()
 
 
-def test_any_ten_in_a_row_hold_the_three_forced_kinds() -> None:
+def test_any_ten_in_a_row_hold_the_forced_kinds() -> None:
     kinds = [p.kind for p in plans(40)]
     for first in range(30):
         assert set(FORCED.values()) <= set(kinds[first:first + PERIOD])
-    assert set(SCENES) == set(FORCED.values())
+    assert set(SCENES) == set(FORCED.values()) == {"F9", "F15", "F24", "F25"}
+
+
+def test_the_campaign_of_the_tests_holds_every_variant_of_the_forced_kinds() -> None:
+    drawn = {(plan.kind, plan.variant) for plan in (draw_plan(f"1.{i}") for i in range(50))}
+    assert drawn - {("mixed", "")} == {(kind, one) for kind, all_ in VARIANTS.items() for one in all_}
+
+
+def test_who_must_not_hear_of_its_loss_is_not_killed_by_chance_and_a_late_unit_needs_no_stop() -> None:
+    late = [plan for plan in plans(2000) if plan.is_late]
+    assert {plan.kind for plan in late} == {"F9", "F24"}
+    assert all(plan.starts == [[]] and plan.members == 1 for plan in late)
+    assert not any(plan.may_stop for plan in late if plan.kind == "F9")
+
+
+def test_open_transactions_are_hidden_in_some_schedules_of_each_forced_kind() -> None:
+    for kind in FORCED.values():
+        assert {plan.hides for plan in plans(400) if plan.kind == kind} == {True, False}
+    assert not any(plan.hides for plan in plans(400) if plan.kind == "mixed")
 
 
 def test_every_kind_of_step_every_point_and_every_fault_is_drawn() -> None:

@@ -25,11 +25,13 @@ from crash.schedule import Schedule, Slot
 from harness.broker import Broker
 from harness.paths import MILLRACE_RACE
 from harness.starrocks import Rockpool
+from harness.wait import until
 
 SESSION_S = 5  # what a dead member holds up its successor for; less expels members of a busy machine
 SOON_S = 40
 FENCED = {22, 25, 27}  # ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS
 REPLAY = 'verdict="replay"'
+UNIT_IN = 'msg="unit is in"'
 PATIENT = {"socket.timeout.ms": 10_000}  # the client waits for an answer longer than a session
 ROOT_USER = base64.b64encode(b"root:").decode()
 _numbers = itertools.count(1)
@@ -62,6 +64,11 @@ class Course(Schedule):
         self.kafka = kafka or {}   # properties of the client
         self.left_stopped = False  # ends stopped: what the ledger covers counts
         self.judged = True         # False: the test counts for itself
+
+    def tick(self) -> None:
+        """A member that ended without need is told at once."""
+        super().tick()
+        assert not self.result.problems, "\n".join(self.result.problems)
 
     # ---- members ----
 
@@ -99,8 +106,12 @@ class Course(Schedule):
         self.wait_for("its end", lambda: member.run is None, SOON_S)
 
     def refuses(self, member: Member, *words: str) -> None:
-        """It ends with the code of a stop, and its log says why and what to do."""
+        """It ends with the code of a stop, brings nothing in before, and its log says why and what to
+        do."""
         run = member.run
+        units = run.log.count(UNIT_IN)
+        until("its end", lambda: not run.alive() or run.log.count(UNIT_IN) > units, timeout_s=SOON_S)
+        assert run.log.count(UNIT_IN) == units, f"it goes on\n{run.log[-3000:]}"
         assert run.ended(SOON_S) == STOPPED, run.log[-3000:]
         said = [line for line in run.log.splitlines() if all(word in line for word in words)]
         assert said and "hint" in said[0].lower(), f"{words} not in\n{run.log[-3000:]}"
@@ -134,20 +145,10 @@ class Course(Schedule):
         for done in getattr(admin, action)(*arguments).values():
             done.result(20)
 
-    def expel(self, member: str) -> None:
-        """Says to the coordinator that the member leaves; itself it does not know."""
-        error = self.slot.broker.ask(frames.LEAVE_GROUP, 0, frames.put_text(self.group.encode())
-                                     + frames.put_text(member.encode())).take("h")
-        assert error == 0, error
-
     def decided(self) -> dict[int, Decided]:
         found = self.slot.broker.offsets(self.group, self.name, self.plan.partitions)
         return {partition: read_metadata(offset, text.decode())
                 for partition, (offset, text) in found.items() if text}
-
-    @property
-    def group(self) -> str:
-        return self.members[0].millrace.config["source"]["kafka"]["group"]
 
     def last_label(self) -> str:
         """Label of the last unit that was decided, of all partitions alike."""
@@ -196,16 +197,11 @@ class Course(Schedule):
         finally:
             self.slot.broker.start()
 
-    def fault(self, name: str, **options: object) -> None:
-        pool.arm(self.slot.starrocks, {"fault": name, "database": self.name, **options})
+    def fault(self, name: str, **options: object) -> int:
+        return pool.arm(self.slot.starrocks, {"fault": name, "database": self.name, **options})
 
     def hits(self, name: str) -> int:
-        return sum(f["hits"] for f in pool.armed(self.slot.starrocks) if f["fault"] == name)
-
-    def units_in(self) -> dict[int, tuple[str, int]]:
-        """Partition → (chain, n) of its ledger row."""
-        return {row[0]: (row[1], row[2]) for row in self.slot.starrocks.sql(
-            "SELECT `partition`, chain, n FROM millrace_ledger", self.name)}
+        return pool.hits(self.slot.starrocks, name)
 
     def wait_for_chain_after(self, label: str) -> None:
         """Another chain than the label's has brought units in."""
@@ -248,12 +244,21 @@ def read_metadata(offset: int, text: str) -> Decided:
 
 def begin_elsewhere(course: Course, label: str) -> None:
     """Somebody else begins a transaction under this label."""
+    ask_elsewhere(course, "begin", label, timeout="600")
+
+
+def roll_back_elsewhere(course: Course, label: str) -> None:
+    """Somebody else rolls back: as good as a time-out in the sink."""
+    ask_elsewhere(course, "rollback", label)
+
+
+def ask_elsewhere(course: Course, operation: str, label: str, **headers: str) -> None:
     url = urllib.parse.urlsplit(course.slot.starrocks.fe)
     for _ in range(2):
         connection = http.client.HTTPConnection(url.hostname, url.port, timeout=10)
-        connection.request("POST", "/api/transaction/begin", headers={
+        connection.request("POST", f"/api/transaction/{operation}", headers={
             "Authorization": f"Basic {ROOT_USER}", "label": label, "db": course.name,
-            "transaction_type": "multi", "timeout": "600", "Content-Length": "0"})
+            "transaction_type": "multi", "Content-Length": "0", **headers})
         reply = connection.getresponse()
         if reply.status != 307:
             break

@@ -3,9 +3,11 @@
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 
+from crash import pool, scenes
 from crash.frames import OFFSET_COMMIT, OffsetCommit
 from crash.kafka_proxy import Rule
-from failing import PATIENT, REPLAY, SESSION_S, SOON_S, Play, play, slot  # noqa: F401 (fixtures)
+from failing import (
+    PATIENT, REPLAY, SESSION_S, SOON_S, Play, play, roll_back_elsewhere, slot)  # noqa: F401 (fixtures)
 from harness.wait import stays
 
 pytestmark = pytest.mark.timeout(180)
@@ -79,6 +81,9 @@ def test_F05_a_decided_unit_is_committed_by_the_next_owner(play: Play) -> None:
         course.dies_at(course.members[0], "exact.commit.before")
         unit = course.last_label()
         assert unit.endswith("-3") and course.state(unit) == "PREPARE"
+        # What the sink says of an open transaction counts for nothing.
+        course.fault("open_multi_hidden", operation="get_load_state", count=None)
+        assert course.state(unit) == "UNKNOWN"
         successor = course.run_member()
         course.wait_for_chain_after(unit)
         assert course.state(unit) == "VISIBLE"
@@ -92,19 +97,28 @@ def test_F07_a_decided_unit_that_the_sink_aborted_is_replayed_by_the_next_owner(
         course.fault("frontend_restart")
         assert course.state(unit) in ("ABORTED", "UNKNOWN")
         successor = course.run_member()
-        for partition, was in before.items():
-            course.says(successor, REPLAY, f"partition={partition}",
-                        f"start={was.start}", f"end={was.offset}")
         course.wait_for_chain_after(unit)
+    for partition, was in before.items():
+        course.says(successor, REPLAY, f"partition={partition}", f"start={was.start}",
+                    f"end={was.offset}")
 
 
 def test_F07_a_live_member_replays_a_unit_that_the_sink_aborted(play: Play) -> None:
     with play("f07") as course:
         member = course.members[0]
-        course.fault("frontend_restart", operation="commit", point="before", skip=3)
+        course.wait_for_rows(30)
+        last = course.decided()[0]
+        unit, later = (course.label(last.chain, last.n + ahead) for ahead in (6, 7))
+        commit = course.fault("delay", operation="commit", label=unit, seconds=60)
+        course.wait_for("a COMMIT that waits", lambda: course.hits("delay"), SOON_S)
+        course.wait_for("the next unit", lambda: later in course.open_labels(), SOON_S)
+        roll_back_elsewhere(course, unit)
+        stays("the next unit is loaded and waits", lambda: member.up, for_s=1.0)
+        pool.disarm(course.slot.starrocks, commit)
         course.says(member, "recovering")
-        course.says(member, REPLAY)
-        assert len(member.millrace.runs) == 1 and member.up
+    course.says(member, REPLAY)
+    assert course.state(later) == "ABORTED"
+    assert len(member.millrace.runs) == 1
 
 
 def test_F08_a_forgotten_label_is_done_when_the_ledger_has_it(play: Play) -> None:
@@ -142,6 +156,14 @@ def test_F09_a_zombie_that_resumes_before_its_decision_is_refused(play: Play) ->
         zombie.thaw()
         course.says(zombie, "place in the group was lost")
         assert course.state(unit) == "ABORTED"
+
+
+def test_F09_a_unit_begun_after_the_fence_is_never_decided(play: Play) -> None:
+    with play("f09", kind="F9", variant="live") as course:
+        scenes.late_unit(course)
+        assert course.result.counts["F9 unit begun after the fence"] == 1
+        course.says(course.members[0], "place in the group was lost")
+        assert course.state(course.late_label) in ("PREPARE", "ABORTED")
 
 
 def test_F10_a_zombie_that_resumes_after_its_decision_changes_nothing(play: Play) -> None:

@@ -24,8 +24,8 @@ class Rule:
 
     cut_before, cut_after: the connection breaks, the broker never saw it or did it unanswered.
     drop_answer: done, and the client waits in vain. delay, delay_answer: `seconds`.
-    hold: kept from the broker. copy: passed on, and kept as well. refuse_one: the broker refuses one
-    partition (`pick`, counted around) of an offset commit of two or more, the same each time.
+    hold: kept from the broker until release(). copy: passed on, and kept as well. refuse_one: the broker
+    refuses one partition (`pick`, counted around) of an offset commit of two or more, the same each time.
     """
 
     api: int
@@ -36,7 +36,9 @@ class Rule:
     pick: int = 0
     seen: int = 0
     hits: int = 0
+    answered: int = 0
     frames: list[bytes] = dataclasses.field(default_factory=list)
+    held: list[tuple["Connection", Request]] = dataclasses.field(default_factory=list)
     errors: list[dict[int, int]] = dataclasses.field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -121,6 +123,8 @@ class Connection:
         """What a rule does instead of passing the request on; False: it is to be passed on."""
         if rule.action in ("hold", "copy"):
             rule.frames.append(request.frame)
+            if rule.action == "hold":
+                rule.held.append((self, request))
             return rule.action == "hold"
         if rule.action == "cut_before":
             self.cut()
@@ -128,12 +132,17 @@ class Connection:
         if rule.action == "delay":
             await asyncio.sleep(rule.seconds)
         if rule.action == "refuse_one":
+            rule.frames.append(request.frame)
             commit = OffsetCommit.read(request.frame)
             numbers = sorted(one.partition for one in commit.partitions)
             refused = numbers[rule.pick % len(numbers)]
             await self._forward(request, rule, commit.with_one_refused(refused).frame())
             return True
         return False
+
+    async def release(self, request: Request, rule: Rule, frame: bytes) -> None:
+        """A request that was held goes its way after all, perhaps changed."""
+        await self._forward(request, rule, frame)
 
     async def _forward(self, request: Request, rule: Rule | None, frame: bytes) -> None:
         self.waiting[request.correlation] = (request, rule)
@@ -147,6 +156,8 @@ class Connection:
             request, rule = self.waiting.pop(correlation, (None, None))
             if request is None:
                 raise Unreadable(f"an answer to a request {correlation} that was never sent")
+            if rule:
+                rule.answered += 1
             if rule and rule.api == OFFSET_COMMIT:
                 rule.errors.append(commit_errors(frame, request.version))
             if rule and rule.action == "cut_after":
@@ -220,6 +231,15 @@ class KafkaProxy:
         """Requests of this kind wait here, and what stands behind them on their connections, until
         clear()."""
         self.loop.call(lambda: self._gates.setdefault(api, asyncio.Event()))
+
+    def release(self, rule: Rule, change: Callable[[bytes], bytes] = lambda frame: frame) -> None:
+        """What the rule holds goes on, on its own connection, where its answer goes too."""
+        async def release() -> None:
+            for connection, request in rule.held:
+                await connection.release(request, rule, change(request.frame))
+            rule.held.clear()
+
+        self.loop.run(release())
 
     def cut(self) -> int:
         """Breaks every connection; how many there were."""

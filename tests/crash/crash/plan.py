@@ -18,7 +18,10 @@ UNIT_POINTS = ("land.before_list", "land.before_settle", "land.settled", "unit.b
 RARE = ("read_chain", "read_unit", "rollback", "ask_state", "ask_topic")
 
 SESSION_S = 6
-FORCED = {2: "F15", 5: "F24", 8: "F25"}
+FORCED = {2: "F15", 5: "F24", 7: "F9", 8: "F25"}
+# In their turn, so that fifty schedules hold all of them.
+VARIANTS = {"F9": ("live",), "F15": ("kill", "heal", "freeze"), "F24": ("kill", "resume", "late"),
+            "F25": ("kill", "live", "freeze", "slow")}
 PERIOD = 10
 GROUP_APIS = (frames.OFFSET_COMMIT, frames.OFFSET_COMMIT, frames.OFFSET_COMMIT, frames.HEARTBEAT,
               frames.JOIN_GROUP, frames.SYNC_GROUP, frames.OFFSET_FETCH, frames.FETCH,
@@ -44,7 +47,7 @@ class Step:
 @dataclass
 class Plan:
     seed: str
-    kind: str  # mixed, F15, F24, F25
+    kind: str  # mixed, or one of FORCED
     variant: str
     partitions: int
     members: int
@@ -58,7 +61,17 @@ class Plan:
 
     @property
     def may_stop(self) -> bool:
-        return self.forgets or self.kind != "mixed"
+        return self.forgets or self.kind not in ("mixed", "F9")
+
+    @property
+    def is_late(self) -> bool:
+        """A member that has lost its place is kept from hearing of it, for longer than a session."""
+        return self.kind == "F9" or self.variant == "late"
+
+    @property
+    def hides(self) -> bool:
+        """The sink says of open transactions that it knows none, as early servers do."""
+        return self.kind in FORCED.values() and self.pick % 2 == 0
 
     def lines(self) -> list[str]:
         starts = [f"member {i} starts with {', then '.join(at or 'nothing' for at in ats)}"
@@ -74,15 +87,19 @@ def draw_plan(seed: str, points: tuple[str, ...] = POINTS) -> Plan:
     kind = FORCED.get(index % PERIOD, "mixed")
     forgets = kind == "mixed" and draw.random() < 0.08
     plan = Plan(
-        seed=seed, kind=kind, variant=_variant(draw, kind),
+        seed=seed, kind=kind, variant=_variant(kind, index),
         partitions=draw.choice((2, 3, 4)) if kind != "F15" else 4,
         # Where a certain member must hold partitions there are no more members than those.
-        members={"F15": draw.choice((1, 2)), "F24": 1, "F25": draw.choice((1, 2))}.get(
+        members={"F15": draw.choice((1, 2)), "F24": 1, "F25": draw.choice((1, 2)), "F9": 1}.get(
             kind, draw.choice((1, 2, 2, 3))),
         rate=draw.choice((40, 120, 300)), chaos_s=draw.uniform(5, 10), starts=[],
         restart_after=[draw.choice((0.0, 0.0, 0.5, 2.0, SESSION_S + 1.0)) for _ in range(8)],
         steps=[], pick=draw.choice((0, 0, 1, 2, 3, 5)), forgets=forgets)
     plan.starts = [_starts(draw, points, kind) for _ in range(plan.members)]
+    if plan.is_late:
+        plan.starts = [[]]  # whose session lasts so long would hold everybody up by being killed
+    if plan.variant == "slow":
+        plan.restart_after = [0.0] * 8  # while what was committed is not visible
     if kind == "mixed":
         count = draw.choice((2, 3, 4, 4, 5, 6))
         plan.steps = [_step(draw, plan) for _ in range(count)]
@@ -92,9 +109,9 @@ def draw_plan(seed: str, points: tuple[str, ...] = POINTS) -> Plan:
     return plan
 
 
-def _variant(draw: random.Random, kind: str) -> str:
-    return draw.choice({"F15": ("kill", "kill", "heal", "freeze"), "F24": ("kill", "resume"),
-                        "F25": ("kill", "kill", "live", "freeze")}.get(kind, ("",)))
+def _variant(kind: str, index: int) -> str:
+    variants = VARIANTS.get(kind, ("",))
+    return variants[index // PERIOD % len(variants)]
 
 
 def _point(draw: random.Random, points: tuple[str, ...], again: bool) -> str:

@@ -26,25 +26,32 @@ def _admin(server: Rockpool, method: str, path: str, body: object = None) -> obj
         return json.loads(reply.read())
 
 
-def arm(server: Rockpool, fault: dict) -> None:
-    _admin(server, "POST", "/faults", fault)
+def arm(server: Rockpool, fault: dict) -> int:
+    """Its number, to be disarmed by."""
+    return _admin(server, "POST", "/faults", fault)[0]["id"]
 
 
 def armed(server: Rockpool) -> list[dict]:
     return _admin(server, "GET", "/faults")
 
 
-def disarm(server: Rockpool) -> None:
-    _admin(server, "DELETE", "/faults")
+def disarm(server: Rockpool, number: int | None = None) -> None:
+    _admin(server, "DELETE", "/faults" if number is None else f"/faults/{number}")
+
+
+def hits(server: Rockpool, fault: str) -> int:
+    return sum(one["hits"] for one in armed(server) if one["fault"] == fault)
 
 
 def open_transactions(server: Rockpool) -> list[dict]:
     return _admin(server, "GET", "/transactions")
 
 
-def to_be_ended(transactions: list[dict], happened: Iterable[str]) -> list[dict]:
+def to_be_ended(transactions: list[dict], happened: Iterable[str], late: str = "") -> list[dict]:
     """Those that Millrace must not leave open. A one-shot load that the server itself left open, by dying
-    in it or by not knowing how it ended, has no handle to end it by: it runs out."""
+    in it or by not knowing how it ended, has no handle to end it by: it runs out. So does the label
+    `late`, which was begun after the fence by a member that had no place any more."""
+    transactions = [t for t in transactions if t["label"] != late]
     if not set(LEAVE_OPEN) & set(happened):
         return transactions
     return [t for t in transactions if not ONE_SHOT.search(t["label"])]

@@ -1,12 +1,14 @@
-"""The three schedules without which the fence is not tested: F15, F24 and F25 of the failure table.
+"""The schedules that chance does not make: F9, F15, F24 and F25 of the failure table. Without the last
+three the fence is not tested.
 
 Each makes its failure for certain; one that could not be made fails the schedule, for it proves nothing.
 """
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from .frames import OFFSET_COMMIT, OffsetCommit
+from . import pool
+from .frames import HEARTBEAT, JOIN_GROUP, OFFSET_COMMIT, OffsetCommit
 from .kafka_proxy import Rule
 from .member import Member
 from .plan import SESSION_S
@@ -16,6 +18,13 @@ if TYPE_CHECKING:
 
 START_S = 40
 TRIES = 4
+LATE_UNIT = 4  # from the last one decided: those between are done with when the member loses its place
+HELD_S = 60  # at most
+SLOW_S = 14  # a session, a start and a recovery fit into it
+SLOW_COMMITS = 8
+REFUSED = {22, 25, 27}  # ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS
+# Of a member that does not hear of its loss: neither it nor its requests give up before.
+UNHEARD = {"session.timeout.ms": 25_000, "socket.timeout.ms": 30_000}
 
 
 def _commits(member: Member) -> int:
@@ -32,14 +41,14 @@ def _end(schedule: "Schedule", member: Member) -> None:
     """What becomes of the member in whose name the failure was made."""
     variant = schedule.plan.variant
     schedule.say(f"member {member.number}: {variant}")
-    if variant == "kill":
+    if variant in ("kill", "slow"):
         member.kill()
     elif variant == "freeze":
         member.freeze(SESSION_S + 1.5)
     member.proxy.clear()
 
 
-def refused_in_part(schedule: "Schedule") -> None:
+def refused_in_part(schedule: "Schedule") -> Rule:
     """F15: one partition of an offset commit is refused, the others are taken."""
     victim = schedule.members[0]
     _wait_for_commits(schedule, victim, 3)
@@ -53,15 +62,22 @@ def refused_in_part(schedule: "Schedule") -> None:
     _end(schedule, victim)
     if schedule.plan.variant != "heal" and schedule.plan.members == 1:
         schedule.start(schedule.add_member())
+    return rule
 
 
 def late_duplicate(schedule: "Schedule") -> None:
-    """F25: a commit that was answered long ago is delivered once more, behind later ones."""
+    """F25: a commit that was answered long ago is delivered once more, behind later ones; `slow`: those
+    are committed in the sink, and not visible when the next owner looks."""
     victim = schedule.members[0]
     skip = schedule.plan.pick
+    slow = schedule.plan.variant == "slow"
     for _ in range(TRIES):
         rule = victim.proxy.arm(Rule(OFFSET_COMMIT, "copy", skip=skip))
         schedule.wait_for("a commit copied", lambda: rule.frames, START_S)
+        if slow:
+            pool.arm(schedule.slot.starrocks, {"fault": "slow_publish", "database": schedule.name,
+                                               "operation": "commit", "count": SLOW_COMMITS,
+                                               "seconds": SLOW_S})
         # The second one behind it is sent when the first is visible: the ledger is ahead then.
         _wait_for_commits(schedule, victim, 2 + schedule.plan.pick % 3)
         victim.proxy.shut_gate(OFFSET_COMMIT)
@@ -80,6 +96,9 @@ def late_duplicate(schedule: "Schedule") -> None:
 def stray_commit(schedule: "Schedule") -> None:
     """F24: a commit of a stalled member reaches the group when it is empty, of generation -1, after a
     successor came, committed and left."""
+    if schedule.plan.variant == "late":
+        late_decision(schedule)
+        return
     first = schedule.members[0]
     _wait_for_commits(schedule, first, 2)
     rule = first.proxy.arm(Rule(OFFSET_COMMIT, "hold"))
@@ -106,8 +125,105 @@ def stray_commit(schedule: "Schedule") -> None:
     second.start_at = time.monotonic()
 
 
+class Late(NamedTuple):
+    """A member without a place whose BEGIN is on its way, and its successor with units of its own."""
+
+    victim: Member
+    second: Member
+    label: str
+    heartbeat: Rule  # holds what the member asks about its place
+    fault: int  # holds the BEGIN
+
+
+def _unit_of(frame: bytes) -> tuple[str, int]:
+    """(chain, n) that a commit decides."""
+    chain, _, n = OffsetCommit.read(frame).partitions[0].metadata.split(b"|")[2].partition(b",")
+    return chain.decode(), int(n)
+
+
+def _lose_place_in_begin(schedule: "Schedule") -> Late:
+    """The BEGIN of a member waits at the sink; its place is taken, the successor has fenced and brings
+    units in; nobody has told the member."""
+    victim, server = schedule.members[0], schedule.slot.starrocks
+    commits = victim.proxy.arm(Rule(OFFSET_COMMIT, "copy", None))
+    _wait_for_commits(schedule, victim, 3)
+    second = schedule.add_member()
+    second.proxy.shut_gate(JOIN_GROUP)
+    schedule.start(second)
+    schedule.wait_for("a successor at the door", lambda: 'msg="connected"' in second.run.log, START_S)
+    heartbeat = victim.proxy.arm(Rule(HEARTBEAT, "hold"))
+    schedule.wait_for("a heartbeat held", lambda: heartbeat.frames, START_S)
+    chain, n = _unit_of(commits.frames[-1])
+    label = f"{schedule.name}-{chain}-{n + LATE_UNIT}"
+    fault = pool.arm(server, {"fault": "delay", "database": schedule.name, "label": label,
+                              "operation": "begin", "point": "before", "seconds": HELD_S})
+    schedule.wait_for("a BEGIN that waits", lambda: pool.hits(server, "delay"), START_S)
+    before = (chain, n + LATE_UNIT - 1)
+    schedule.wait_for("the unit before", lambda: before in schedule.units_in().values(), START_S)
+    schedule.expel(OffsetCommit.read(commits.frames[-1]).member.decode())
+    second.proxy.clear()
+    schedule.say(f"member 0 is expelled while the BEGIN of {label} is on its way")
+
+    def is_replaced() -> bool:
+        chains = {one for one, _ in schedule.units_in().values()}
+        return bool(chains) and chain not in chains
+
+    schedule.wait_for("units of another chain alone", is_replaced, START_S)
+    victim.proxy.clear()
+    assert label not in _open_labels(schedule), f"{label} was begun too early"
+    return Late(victim, second, label, heartbeat, fault)
+
+
+def _open_labels(schedule: "Schedule") -> list[str]:
+    return [t["label"] for t in pool.open_transactions(schedule.slot.starrocks)]
+
+
+def late_unit(schedule: "Schedule") -> None:
+    """F9: a unit that begins after its member's place was taken and the successor's fence has passed. It
+    is loaded whole; the broker refuses its decision, and so it stays open until it runs out."""
+    late = _lose_place_in_begin(schedule)
+    schedule.late_label = late.label
+    decision = late.victim.proxy.arm(Rule(OFFSET_COMMIT, "copy", None))
+    pool.disarm(schedule.slot.starrocks, late.fault)
+    schedule.wait_for("its decision", lambda: decision.errors, START_S)
+    assert _unit_of(decision.frames[0])[1] == int(late.label.rsplit("-", 1)[1])
+    assert set(decision.errors[0].values()) <= REFUSED, f"not refused: {decision.errors[0]}"
+    schedule.say(f"F9: {late.label} was begun and loaded, its decision refused {decision.errors[0]}")
+    schedule.count("F9 unit begun after the fence")
+    late.victim.proxy.release(late.heartbeat)
+
+
+def late_decision(schedule: "Schedule") -> None:
+    """F24 of a unit that no fence has met: begun after it, decided by a member that hears in between that
+    it is none any more, and told that all went well."""
+    late = _lose_place_in_begin(schedule)
+    late.second.wanted = False
+    late.second.terminate()
+    schedule.wait_for("the successor's end", lambda: not late.second.up, START_S)
+    decision = late.victim.proxy.arm(Rule(OFFSET_COMMIT, "hold"))
+    pool.disarm(schedule.slot.starrocks, late.fault)
+    schedule.wait_for("its decision", lambda: decision.frames, START_S)
+    late.victim.proxy.release(late.heartbeat)
+    schedule.wait_for("the news", lambda: late.heartbeat.answered, START_S)
+    time.sleep(0.2)  # the client takes them up
+    late.victim.proxy.release(decision, lambda frame: OffsetCommit.read(frame).of_nobody().frame())
+    schedule.wait_for("the broker's answer", lambda: decision.errors, START_S)
+    assert _if_taken(decision.errors[0]), f"refused: {decision.errors[0]}"
+    schedule.say(f"F24: {late.label} was decided by nobody, after its member had lost its place")
+    schedule.count("F24 commit of nobody into an empty group")
+    late.second.wanted = True
+    late.second.start_at = time.monotonic()
+
+
 def _if_taken(errors: dict[int, int]) -> dict[int, int] | None:
     return errors if errors and not any(errors.values()) else None
 
 
-SCENES = {"F15": refused_in_part, "F24": stray_commit, "F25": late_duplicate}
+SCENES = {"F9": late_unit, "F15": refused_in_part, "F24": stray_commit, "F25": late_duplicate}
+
+
+def play(schedule: "Schedule") -> None:
+    if schedule.plan.hides:
+        pool.arm(schedule.slot.starrocks, {"fault": "open_multi_hidden", "database": schedule.name,
+                                           "operation": "get_load_state", "count": None})
+    SCENES[schedule.plan.kind](schedule)

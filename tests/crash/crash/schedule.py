@@ -77,6 +77,7 @@ class Schedule:
         self.pool_busy = threading.Lock()
         self.began = time.monotonic()
         self.draining = self.drained = False
+        self.late_label = ""  # begun when nobody waited for it any more: it runs out
         self.traffic: Traffic | None = None
 
     # ---- what happened ----
@@ -111,10 +112,22 @@ class Schedule:
         number = len(self.members)
         proxy = KafkaProxy(self.slot.loop, self.slot.broker.port)
         starts = self.plan.starts[number] if number < len(self.plan.starts) else []
-        member = Member(number, proxy, self.config(proxy.port), self.folder / f"member-{number}",
-                        starts)
+        config = self.config(proxy.port)
+        if self.plan.is_late and number == 0:
+            config["source"]["kafka"] |= scenes.UNHEARD
+        member = Member(number, proxy, config, self.folder / f"member-{number}", starts)
         self.members.append(member)
         return member
+
+    @property
+    def group(self) -> str:
+        return self.members[0].millrace.config["source"]["kafka"]["group"]
+
+    def expel(self, member: str) -> None:
+        """Says to the coordinator that the member leaves; itself it does not know."""
+        error = self.slot.broker.ask(frames.LEAVE_GROUP, 0, frames.put_text(self.group.encode())
+                                     + frames.put_text(member.encode())).take("h")
+        assert error == 0, error
 
     def start(self, member: Member) -> None:
         if self.draining:
@@ -290,7 +303,7 @@ class Schedule:
         steps = list(self.plan.steps)
         began, lasts = self.began, self.plan.chaos_s
         if self.plan.kind in scenes.SCENES:
-            scenes.SCENES[self.plan.kind](self)
+            scenes.play(self)
             began, lasts = time.monotonic(), AFTER_SCENE_S
         while steps or time.monotonic() - began < lasts or any(m.frozen_until for m in self.members):
             while steps and steps[0].at <= time.monotonic() - began:
@@ -317,6 +330,11 @@ class Schedule:
             if member.start_at is not None:
                 member.start_at = time.monotonic()
         self.say(f"calm: {self.result.events} events, ends {self.traffic.ends()}")
+
+    def units_in(self) -> dict[int, tuple[str, int]]:
+        """Partition → (chain, n) of its ledger row."""
+        return {row[0]: (row[1], row[2]) for row in self.slot.starrocks.sql(
+            "SELECT `partition`, chain, n FROM millrace_ledger", self.name)}
 
     def ledger_ends(self) -> dict[int, int]:
         return oracle.ledger_ends(self.slot.starrocks, self.name, self.name)
@@ -384,7 +402,8 @@ class Schedule:
         return left
 
     def left_open(self) -> list[dict]:
-        return pool.to_be_ended(pool.open_transactions(self.slot.starrocks), self.result.counts)
+        return pool.to_be_ended(pool.open_transactions(self.slot.starrocks), self.result.counts,
+                                self.late_label)
 
     def clean_up(self) -> None:
         for member in self.members:
