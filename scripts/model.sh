@@ -174,7 +174,7 @@ run_mutations() {
 form=full names='' optimize=-O1 seconds=${MODEL_SECONDS:-600} megabytes=${MODEL_MEGABYTES:-4000}
 case ${1:-} in
 --short)
-    form=short optimize=-O0 seconds=60 megabytes=1500
+    form=short optimize=-O0 seconds=240 megabytes=1500
     ;;
 -*)
     sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
