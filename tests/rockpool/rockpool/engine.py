@@ -13,7 +13,7 @@ import duckdb
 
 from rockpool import catalog
 from rockpool.errors import BAD_DB, DB_EXISTS, TABLE_EXISTS, UNKNOWN_TABLE, LoadError, SqlError
-from rockpool.sqlfront import MACROS
+from rockpool.sqlrewrite import MACROS
 
 META = """
 CREATE SCHEMA IF NOT EXISTS _meta;
