@@ -5,7 +5,7 @@ import time
 
 import pyarrow
 
-from rockpool import infoschema, results, sqlfront
+from rockpool import infoschema, results, showtable, sqlfront
 from rockpool.errors import NO_DB, SqlError, not_implemented
 
 STATUS_TIME = "%Y-%m-%d %H:%M:%S"
@@ -100,9 +100,9 @@ def create_table(session, tokens):
     if table.view is not None:
         return results.table(
             ("View", "Create View", "character_set_client", "collation_connection"),
-            [(table.name, infoschema.create_table(table), "utf8", "utf8_general_ci")],
+            [(table.name, showtable.create_table(table), "utf8", "utf8_general_ci")],
         )
-    return results.table(("Table", "Create Table"), [(table.name, infoschema.create_table(table))])
+    return results.table(("Table", "Create Table"), [(table.name, showtable.create_table(table))])
 
 
 def create_database(session, tokens):
@@ -117,7 +117,7 @@ def partitions(session, tokens):
     table = session.find_table(tokens)
     if table.view is not None:
         raise SqlError(f"Table {table.name} is not a OLAP table")
-    names, rows = infoschema.partitions(session.cluster, table)
+    names, rows = showtable.partitions(session.cluster, table)
     return finish(session, tokens, names, rows, 1)
 
 
@@ -128,7 +128,7 @@ def columns(session, tokens):
     if tokens.take("FROM") or tokens.take("IN"):
         database = tokens.name()
     table = session.engine.find_table(database or session._database(None), name)
-    names, rows = infoschema.describe(table)
+    names, rows = showtable.describe(table)
     if "FULL" in tokens.sql.upper().split()[:2]:
         names = (
             "Field",
@@ -154,7 +154,7 @@ def describe(session, tokens):
     if tokens.is_word("ALL"):
         raise not_implemented("DESC … ALL")
     tokens.expect_end()
-    return results.table(*infoschema.describe(table))
+    return results.table(*showtable.describe(table))
 
 
 def variables(session, tokens):
