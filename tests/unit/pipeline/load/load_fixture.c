@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "millrace/base/assert.h"
+#include "test.h"
 
 static void
 fill_body(struct mr_body *body, struct mr_budget *budget)
@@ -151,4 +152,16 @@ fixture_same_body(const struct fixture *f, const struct http_seen *seen)
                 memcmp(seen->body, text, seen->body_len) == 0;
     free(text);
     return same;
+}
+
+void
+fixture_expect_header(const struct http_seen *seen, const char *name, const char *value)
+{
+    const char *got = http_seen_header(seen, name);
+    T_TRUE_MSG(value ? got && strcmp(got, value) == 0 : got == NULL,
+               "%s: header %s is %s, expected %s",
+               seen->path,
+               name,
+               got ? got : "missing",
+               value ? value : "missing");
 }

@@ -48,3 +48,6 @@ char *fixture_body_text(const struct mr_body *body);
 
 /* Did this request carry exactly the bytes of the job's body? */
 bool fixture_same_body(const struct fixture *f, const struct http_seen *seen);
+
+/* The request carried this header; value NULL: it did not. */
+void fixture_expect_header(const struct http_seen *seen, const char *name, const char *value);

@@ -9,17 +9,6 @@
 /* base64 of "loader:s3cret" */
 #define AUTHORIZATION "Basic bG9hZGVyOnMzY3JldA=="
 
-static void
-expect_header(const struct http_seen *seen, const char *name, const char *value)
-{
-    const char *got = http_seen_header(seen, name);
-    T_TRUE_MSG(got && strcmp(got, value) == 0,
-               "header %s is %s, expected %s",
-               name,
-               got ? got : "missing",
-               value);
-}
-
 static struct mr_load_counts
 counts(const struct fixture *f)
 {
@@ -43,9 +32,9 @@ Test(load_once, the_fe_gets_an_empty_put_and_the_backend_gets_the_body)
     T_STR_EQ(fe->method, "PUT");
     T_STR_EQ(fe->path, "/api/demo/orders/_stream_load");
     T_INT_EQ(fe->declared_len, 0);
-    expect_header(fe, "Expect", "100-continue");
-    expect_header(fe, "Authorization", AUTHORIZATION);
-    expect_header(fe, "label", "orders-k7-12");
+    fixture_expect_header(fe, "Expect", "100-continue");
+    fixture_expect_header(fe, "Authorization", AUTHORIZATION);
+    fixture_expect_header(fe, "label", "orders-k7-12");
     T_STR_EQ(be->method, "PUT");
     T_STR_EQ(be->path, "/api/demo/orders/_stream_load");
     T_TRUE(fixture_same_body(&f, be));
@@ -60,16 +49,16 @@ Test(load_once, a_csv_body_goes_with_every_header_that_exactness_needs)
     fixture_answer(f.be, "success");
     T_INT_EQ(mr_load_once(f.loader, &f.job, &f.reply), MR_OUTCOME_DONE);
     const struct http_seen *be = http_script_seen(f.be, 0);
-    expect_header(be, "Authorization", AUTHORIZATION);
-    expect_header(be, "label", "orders-k7-12");
-    expect_header(be, "format", "csv");
-    expect_header(be, "columns", "`id`,`amount`");
-    expect_header(be, "column_separator", "\\x01");
-    expect_header(be, "row_delimiter", "\\x02");
-    expect_header(be, "timezone", "UTC");
-    expect_header(be, "timeout", "1");
-    expect_header(be, "max_filter_ratio", "0");
-    expect_header(be, "strict_mode", "true");
+    fixture_expect_header(be, "Authorization", AUTHORIZATION);
+    fixture_expect_header(be, "label", "orders-k7-12");
+    fixture_expect_header(be, "format", "csv");
+    fixture_expect_header(be, "columns", "`id`,`amount`");
+    fixture_expect_header(be, "column_separator", "\\x01");
+    fixture_expect_header(be, "row_delimiter", "\\x02");
+    fixture_expect_header(be, "timezone", "UTC");
+    fixture_expect_header(be, "timeout", "1");
+    fixture_expect_header(be, "max_filter_ratio", "0");
+    fixture_expect_header(be, "strict_mode", "true");
     T_TRUE(http_seen_header(be, "merge_condition") == NULL);
     T_TRUE(http_seen_header(be, "ignore_json_size") == NULL);
     T_TRUE(http_seen_header(be, "Expect") == NULL);
@@ -87,9 +76,9 @@ Test(load_once, a_json_body_has_no_separators_and_may_be_large)
     f.job.merge_condition = "sequence";
     T_INT_EQ(mr_load_once(f.loader, &f.job, &f.reply), MR_OUTCOME_DONE);
     const struct http_seen *be = http_script_seen(f.be, 0);
-    expect_header(be, "format", "json");
-    expect_header(be, "ignore_json_size", "true");
-    expect_header(be, "merge_condition", "sequence");
+    fixture_expect_header(be, "format", "json");
+    fixture_expect_header(be, "ignore_json_size", "true");
+    fixture_expect_header(be, "merge_condition", "sequence");
     T_TRUE(http_seen_header(be, "column_separator") == NULL);
     T_TRUE(http_seen_header(be, "row_delimiter") == NULL);
     fixture_stop(&f);
@@ -181,7 +170,7 @@ Test(load_once, a_backend_on_the_allow_list_gets_body_and_credentials)
     fixture_redirect(&f);
     fixture_answer(f.be, "success");
     T_INT_EQ(mr_load_once(f.loader, &f.job, &f.reply), MR_OUTCOME_DONE);
-    expect_header(http_script_seen(f.be, 0), "Authorization", AUTHORIZATION);
+    fixture_expect_header(http_script_seen(f.be, 0), "Authorization", AUTHORIZATION);
     fixture_stop(&f);
 }
 

@@ -14,11 +14,11 @@ Test(txn_begin, begin_is_an_empty_post_that_always_sets_the_timeout)
     T_INT_EQ(http_script_requests(f.fe), 1);
     const struct http_seen *seen = http_script_seen(f.fe, 0);
     expect_txn(seen, "POST", "begin");
-    expect_header(seen, "timeout", "600");
-    expect_header(seen, "Content-Length", "0");
-    expect_header(seen, "table", NULL);
-    expect_header(seen, "Expect", NULL);
-    expect_header(seen, "Content-Type", NULL);
+    fixture_expect_header(seen, "timeout", "600");
+    fixture_expect_header(seen, "Content-Length", "0");
+    fixture_expect_header(seen, "table", NULL);
+    fixture_expect_header(seen, "Expect", NULL);
+    fixture_expect_header(seen, "Content-Type", NULL);
     T_INT_EQ(http_script_requests(f.be), 0);
     fixture_stop(&f);
 }
@@ -33,7 +33,7 @@ Test(txn_begin, the_databases_name_goes_as_it_is)
     fixture_loader(&f);
     fixture_answer(f.fe, "txn_begin_ok");
     T_INT_EQ(begin(&f, &reply), MR_OUTCOME_DONE);
-    expect_header(http_script_seen(f.fe, 0), "db", "de mo");
+    fixture_expect_header(http_script_seen(f.fe, 0), "db", "de mo");
     fixture_stop(&f);
 }
 
@@ -162,7 +162,7 @@ Test(txn_begin, a_follower_sends_on_to_the_leader_which_is_asked_first_from_then
     T_INT_EQ(http_script_requests(leader), 2);
     expect_txn(http_script_seen(f.fe, 0), "POST", "begin");
     expect_txn(http_script_seen(leader, 0), "POST", "begin");
-    expect_header(http_script_seen(leader, 0), "timeout", "600");
+    fixture_expect_header(http_script_seen(leader, 0), "timeout", "600");
     expect_txn(http_script_seen(leader, 1), "POST", "rollback");
     fixture_stop(&f);
     http_script_stop(&leader);

@@ -5,16 +5,16 @@ static void
 expect_load_headers(const struct http_seen *seen)
 {
     expect_txn(seen, "PUT", "load");
-    expect_header(seen, "table", "orders");
-    expect_header(seen, "format", "csv");
-    expect_header(seen, "columns", "`id`,`amount`");
-    expect_header(seen, "column_separator", "\\x01");
-    expect_header(seen, "row_delimiter", "\\x02");
-    expect_header(seen, "timezone", "UTC");
-    expect_header(seen, "timeout", "1");
-    expect_header(seen, "max_filter_ratio", "0");
-    expect_header(seen, "strict_mode", "true");
-    expect_header(seen, "ignore_json_size", NULL);
+    fixture_expect_header(seen, "table", "orders");
+    fixture_expect_header(seen, "format", "csv");
+    fixture_expect_header(seen, "columns", "`id`,`amount`");
+    fixture_expect_header(seen, "column_separator", "\\x01");
+    fixture_expect_header(seen, "row_delimiter", "\\x02");
+    fixture_expect_header(seen, "timezone", "UTC");
+    fixture_expect_header(seen, "timeout", "1");
+    fixture_expect_header(seen, "max_filter_ratio", "0");
+    fixture_expect_header(seen, "strict_mode", "true");
+    fixture_expect_header(seen, "ignore_json_size", NULL);
 }
 
 Test(txn_load, a_load_goes_from_follower_to_leader_to_backend_with_the_same_headers)
@@ -37,12 +37,12 @@ Test(txn_load, a_load_goes_from_follower_to_leader_to_backend_with_the_same_head
     for (size_t i = 0; i < MR_ARRAY_LEN(fes); i++) {
         T_INT_EQ(http_script_requests(fes[i]), 1);
         expect_load_headers(http_script_seen(fes[i], 0));
-        expect_header(http_script_seen(fes[i], 0), "Expect", "100-continue");
+        fixture_expect_header(http_script_seen(fes[i], 0), "Expect", "100-continue");
         T_INT_EQ(http_script_seen(fes[i], 0)->declared_len, 0);
     }
     T_INT_EQ(http_script_requests(f.be), 1);
     expect_load_headers(http_script_seen(f.be, 0));
-    expect_header(http_script_seen(f.be, 0), "Expect", NULL);
+    fixture_expect_header(http_script_seen(f.be, 0), "Expect", NULL);
     T_TRUE(fixture_same_body(&f, http_script_seen(f.be, 0)));
     fixture_stop(&f);
     http_script_stop(&leader);
@@ -80,10 +80,10 @@ Test(txn_load, json_over_100_mb_in_all_loads_together_is_asked_for_on_each)
     T_INT_EQ(load(&f, &reply), MR_OUTCOME_DONE);
     const struct http_seen *seen[] = {http_script_seen(f.fe, 0), http_script_seen(f.be, 0)};
     for (size_t i = 0; i < MR_ARRAY_LEN(seen); i++) {
-        expect_header(seen[i], "format", "json");
-        expect_header(seen[i], "ignore_json_size", "true");
-        expect_header(seen[i], "merge_condition", "sequence");
-        expect_header(seen[i], "column_separator", NULL);
+        fixture_expect_header(seen[i], "format", "json");
+        fixture_expect_header(seen[i], "ignore_json_size", "true");
+        fixture_expect_header(seen[i], "merge_condition", "sequence");
+        fixture_expect_header(seen[i], "column_separator", NULL);
     }
     fixture_stop(&f);
 }
@@ -168,7 +168,7 @@ Test(txn_load, a_busy_transaction_is_waited_for)
     T_INT_EQ(load(&f, &reply), MR_OUTCOME_DONE);
     T_INT_EQ(http_script_requests(f.fe), 3);
     T_INT_EQ(http_script_requests(f.be), 2);
-    expect_header(http_script_seen(f.be, 1), "Expect", "100-continue");
+    fixture_expect_header(http_script_seen(f.be, 1), "Expect", "100-continue");
     T_TRUE(fixture_same_body(&f, http_script_seen(f.be, 1)));
     fixture_stop(&f);
 }

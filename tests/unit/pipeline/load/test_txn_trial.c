@@ -62,26 +62,14 @@ expect_requests(struct http_script *server, const char *letters)
 }
 
 static void
-expect_header(const struct http_seen *seen, const char *name, const char *value)
-{
-    const char *got = http_seen_header(seen, name);
-    T_TRUE_MSG(value ? got && strcmp(got, value) == 0 : got == NULL,
-               "%s: header %s is %s, expected %s",
-               seen->path,
-               name,
-               got ? got : "missing",
-               value ? value : "missing");
-}
-
-static void
 expect_call(const struct http_seen *seen, const char *method)
 {
     T_STR_EQ(seen->method, method);
-    expect_header(seen, "Authorization", AUTHORIZATION);
-    expect_header(seen, "db", "demo");
-    expect_header(seen, "table", "orders");
-    expect_header(seen, "label", LABEL);
-    expect_header(seen, "transaction_type", NULL);
+    fixture_expect_header(seen, "Authorization", AUTHORIZATION);
+    fixture_expect_header(seen, "db", "demo");
+    fixture_expect_header(seen, "table", "orders");
+    fixture_expect_header(seen, "label", LABEL);
+    fixture_expect_header(seen, "transaction_type", NULL);
 }
 
 Test(txn_trial, good_rows_are_prepared_by_the_backend_and_rolled_back)
@@ -130,8 +118,8 @@ Test(txn_trial, begin_and_prepare_say_how_long_it_may_stay_open)
     http_script_add(f.be, (struct http_step){.body = prepared});
     T_INT_EQ(trial(&f, NULL, &reply), MR_OUTCOME_DONE);
     for (unsigned i = 0; i < 3; i += 2) {
-        expect_header(http_script_seen(f.be, i), "timeout", "60");
-        expect_header(http_script_seen(f.be, i), "prepared_timeout", "60");
+        fixture_expect_header(http_script_seen(f.be, i), "timeout", "60");
+        fixture_expect_header(http_script_seen(f.be, i), "prepared_timeout", "60");
     }
     fixture_stop(&f);
 }

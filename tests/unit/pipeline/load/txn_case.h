@@ -13,28 +13,16 @@
 #define LABEL         "demo-k7-12"
 
 static inline void
-expect_header(const struct http_seen *seen, const char *name, const char *value)
-{
-    const char *got = http_seen_header(seen, name);
-    T_TRUE_MSG(value ? got && strcmp(got, value) == 0 : got == NULL,
-               "%s: header %s is %s, expected %s",
-               seen->path,
-               name,
-               got ? got : "missing",
-               value ? value : "missing");
-}
-
-static inline void
 expect_txn(const struct http_seen *seen, const char *method, const char *call)
 {
     char path[64];
     (void)snprintf(path, sizeof path, "/api/transaction/%s", call);
     T_STR_EQ(seen->method, method);
     T_STR_EQ(seen->path, path);
-    expect_header(seen, "Authorization", AUTHORIZATION);
-    expect_header(seen, "db", "demo");
-    expect_header(seen, "label", LABEL);
-    expect_header(seen, "transaction_type", "multi");
+    fixture_expect_header(seen, "Authorization", AUTHORIZATION);
+    fixture_expect_header(seen, "db", "demo");
+    fixture_expect_header(seen, "label", LABEL);
+    fixture_expect_header(seen, "transaction_type", "multi");
 }
 
 static inline enum mr_outcome
