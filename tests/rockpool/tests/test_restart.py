@@ -1,7 +1,7 @@
 """Durable state: kill -9, restart, and what of it survives."""
 
 import concurrent.futures
-import time
+import itertools
 
 import pytest
 from rockpool_support import REAL, Rockpool
@@ -97,7 +97,7 @@ def test_every_load_is_whole_or_absent_after_kill_9(pool, client):
     """Killed in the middle of a stream of loads: each label is VISIBLE with all its rows, or has none."""
     with concurrent.futures.ThreadPoolExecutor(3) as threads:
         futures = [threads.submit(_try_load, pool, client.database, number) for number in range(30)]
-        time.sleep(0.4)
+        list(itertools.islice(concurrent.futures.as_completed(futures, timeout=60), 5))
         pool.kill()
         replies = [f.result() for f in futures]
     pool.start()
