@@ -228,10 +228,25 @@ def test_a_shut_gate_keeps_requests_until_all_is_cleared(
     proxy.shut_gate(OFFSET_COMMIT)
     client = Client(proxy.port)
     client.send(commit(topic, 5).frame())
+    until("it stands there", lambda: proxy.stopped == {OFFSET_COMMIT: 1})
     time.sleep(0.3)
     assert committed(kafka, topic) == [1, 1]
     proxy.clear()
     assert commit_errors(client.answer(), 7) == {0: 0, 1: 0}
+
+
+def test_what_stands_at_a_gate_is_lost_with_its_connection(
+    kafka: Broker, proxy: KafkaProxy, topic: str
+) -> None:
+    proxy.shut_gate(OFFSET_COMMIT)
+    client = Client(proxy.port)
+    client.send(commit(topic, 5).frame())
+    until("it stands there", lambda: proxy.stopped)
+    assert proxy.cut() == 1
+    proxy.clear()
+    assert client.answer() == b""
+    assert exchange(proxy, commit(topic, 6).frame()) == {0: 0, 1: 0}
+    assert committed(kafka, topic) == [6, 6]
 
 
 def test_cut_breaks_what_is_open(proxy: KafkaProxy, topic: str) -> None:

@@ -111,6 +111,19 @@ def test_each_mutation_of_the_model_is_one_of_the_program_too() -> None:
     assert len(model) > 10 and sorted(m.model for m in MUTANTS if m.model) == sorted(model)
 
 
+def ask_script(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(["sh", "scripts/mutants.sh", *arguments], cwd=ROOT, capture_output=True,
+                          text=True, timeout=20, check=False)
+
+
+def test_the_script_knows_the_mutants_and_no_others() -> None:
+    listed = ask_script("--list").stdout.splitlines()
+    assert [line.split(None, 1) for line in listed] == [[m.name, m.broken] for m in MUTANTS]
+    assert ask_script("--help").returncode == 0 and ask_script("--all").returncode == 2
+    unknown = ask_script("no-such-mutant")
+    assert unknown.returncode == 1 and "there is no mutant no-such-mutant" in unknown.stderr
+
+
 # ---- the comparator ----
 
 CATCHER = "caught by: crash 1.7 | doubled\n"

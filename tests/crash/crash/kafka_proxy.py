@@ -84,6 +84,7 @@ class Connection:
     def __init__(self, proxy: "KafkaProxy", reader, writer):
         self.proxy, self.reader, self.writer = proxy, reader, writer
         self.broker_writer: asyncio.StreamWriter | None = None
+        self.is_cut = False
         self.waiting: dict[int, tuple[Request, Rule | None]] = {}
 
     async def serve(self) -> None:
@@ -106,6 +107,7 @@ class Connection:
             self.cut()
 
     def cut(self) -> None:
+        self.is_cut = True
         for writer in (self.writer, self.broker_writer):
             if writer is not None:
                 writer.transport.abort()
@@ -114,6 +116,8 @@ class Connection:
         while True:
             request = Request.read(await read_frame(self.reader))
             await self.proxy.pass_gate(request.api)
+            if self.is_cut:
+                return  # what stood at a gate is lost with its connection
             self.proxy.passed[request.api] = self.proxy.passed.get(request.api, 0) + 1
             rule = self.proxy.rule_for(request)
             if rule is None or not await self._before(request, rule):
@@ -183,6 +187,7 @@ class KafkaProxy:
     def __init__(self, loop: Loop, broker_port: int):
         self.loop, self.broker_port = loop, broker_port
         self.passed: dict[int, int] = {}
+        self.stopped: dict[int, int] = {}  # by a gate
         self.failures: list[str] = []
         self._rules: list[Rule] = []
         self._gates: dict[int, asyncio.Event] = {}
@@ -209,6 +214,7 @@ class KafkaProxy:
     async def pass_gate(self, api: int) -> None:
         gate = self._gates.get(api)
         if gate is not None:
+            self.stopped[api] = self.stopped.get(api, 0) + 1
             await gate.wait()
 
     # ---- from other threads ----

@@ -45,6 +45,8 @@ def _end(schedule: "Schedule", member: Member) -> None:
         member.kill()
     elif variant == "freeze":
         member.freeze(SESSION_S + 1.5)
+    if variant in ("kill", "slow", "freeze"):
+        member.proxy.cut()  # a commit that is held up would undo the failure
     member.proxy.clear()
 
 
@@ -80,8 +82,11 @@ def late_duplicate(schedule: "Schedule") -> None:
                                                "seconds": SLOW_S})
         # The second one behind it is sent when the first is visible: the ledger is ahead then.
         _wait_for_commits(schedule, victim, 2 + schedule.plan.pick % 3)
+        stopped = victim.proxy.stopped.get(OFFSET_COMMIT, 0)
         victim.proxy.shut_gate(OFFSET_COMMIT)
-        time.sleep(0.1)  # what passed the gate before is answered first
+        # What passed the gate before is answered first, and a loaded unit waits for its decision.
+        schedule.wait_for("a commit at the gate",
+                          lambda: victim.proxy.stopped.get(OFFSET_COMMIT, 0) > stopped, START_S)
         errors = victim.proxy.deliver_commit(rule.frames[0])
         if errors and not any(errors.values()):
             schedule.say(f"F25: delivered again {OffsetCommit.read(rule.frames[0]).partitions}")
