@@ -76,7 +76,10 @@ def late_duplicate(schedule: "Schedule") -> None:
     for _ in range(TRIES):
         rule = victim.proxy.arm(Rule(OFFSET_COMMIT, "copy", skip=skip))
         schedule.wait_for("a commit copied", lambda: rule.frames, START_S)
-        if slow:
+        if slow:  # from the units behind it on: its own is seen
+            chain, n = _unit_of(rule.frames[0])
+            schedule.wait_for("its unit", lambda: all(
+                c == chain and m >= n for c, m in schedule.units_in().values()), START_S)
             pool.arm(schedule.slot.starrocks, {"fault": "slow_publish", "database": schedule.name,
                                                "operation": "commit", "count": SLOW_COMMITS,
                                                "seconds": SLOW_S})
