@@ -171,3 +171,27 @@ Test(app_exact_pauses, while_nothing_is_due_the_place_in_the_group_is_looked_at_
     mri_exact_leave(c.app);
     exact_case_close_hand(&c);
 }
+
+static bool
+ends_without_looks(struct app_case *c)
+{
+    c->app->exact->look_at_ms = INT64_MAX;
+    return !c->app->units && !c->app->exact->stirred;
+}
+
+/* The looks would hide, for some time each, that an answer is not acted on. */
+Test(app_exact_pauses, answers_units_and_the_end_need_no_look)
+{
+    static struct app_case c;
+    exact_case_open_hand(&c, &(struct world_options){.records = 0});
+    for (int i = 1; i <= 2; i++) {
+        mri_land(c.app, app_case_unit(&c));
+        exact_case_pump_until(&c, ends_without_looks);
+        T_INT_EQ(c.app->landed_records, 10 * i);
+    }
+    c.app->exact->look_at_ms = INT64_MAX;
+    int64_t start_ms = mr_clock_monotonic_ms();
+    mri_exact_leave(c.app);
+    T_TRUE(mr_clock_monotonic_ms() - start_ms < 9000); /* it gives up after 10 s */
+    exact_case_close_hand(&c);
+}

@@ -8,7 +8,6 @@
 #include "millrace/base/clock.h"
 #include "test.h"
 
-
 /* ---- cluster ---- */
 
 void
@@ -285,15 +284,23 @@ member_holds(const struct member *member)
     return held;
 }
 
+static void
+serve(struct member *member, bool take)
+{
+    enum mr_rc rc = take ? member_fill(member, 10, NULL)
+                         : mr_consumer_fill(member->consumer, NULL, 10, NULL);
+    T_INT_EQ(rc, MR_OK);
+}
+
 void
-members_share(struct member *a, struct member *b)
+members_share(struct member *a, struct member *b, bool take)
 {
     const int half = T_PARTITIONS / 2;
     int64_t deadline = mr_clock_monotonic_ms() + T_PATIENCE_MS;
     while ((member_holds(a) != half || member_holds(b) != half) &&
            mr_clock_monotonic_ms() < deadline) {
-        T_INT_EQ(mr_consumer_fill(a->consumer, NULL, 10, NULL), MR_OK);
-        T_INT_EQ(mr_consumer_fill(b->consumer, NULL, 10, NULL), MR_OK);
+        serve(a, take);
+        serve(b, take);
     }
     T_INT_EQ(member_holds(a), half);
     T_INT_EQ(member_holds(b), half);

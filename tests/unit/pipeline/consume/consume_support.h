@@ -6,8 +6,8 @@
 
 #include "millrace/consume.h"
 
-#define T_TOPIC      "orders"
-#define T_PARTITIONS 4
+#define T_TOPIC       "orders"
+#define T_PARTITIONS  4
 #define T_PATIENCE_MS 90000 /* for what hangs: nothing takes that long on the busiest machine */
 
 struct cluster {
@@ -77,8 +77,9 @@ void member_take_replay(struct member *member);
 /* Serves control events until `assigned partitions` is count. */
 void member_wait_assigned(struct member *member, uint32_t count);
 
-/* Serves control events of both until each holds half of the partitions; fails when patience ends. */
-void members_share(struct member *a, struct member *b);
+/* Serves both until each holds half of the partitions; fails when patience ends. take: records too, not
+ * the group's events alone. */
+void members_share(struct member *a, struct member *b, bool take);
 
 int64_t member_total(const struct member *member);
 

@@ -131,7 +131,7 @@ Test(consume_rebalance, two_members_share_and_hand_over_exactly)
     member_start(&a, 7, 1 << 20);
     member_take(&a, 700); /* the rest lies in its queue when the other one comes */
     member_start(&b, 7, 1 << 20);
-    members_share(&a, &b);
+    members_share(&a, &b, true);
     for (int32_t p = 0; p < T_PARTITIONS; p++) {
         cluster_produce(&cluster, p, 500);
     }
@@ -166,7 +166,7 @@ Test(consume_rebalance, a_rebalance_is_served_under_back_pressure)
     member_take(&a, 70);
     int64_t taken = member_total(&a);
     member_start(&b, 7, 1 << 20);
-    members_share(&a, &b);
+    members_share(&a, &b, false);
     T_INT_EQ(member_total(&a), taken);
     T_INT_EQ(a.lost, 0);
     drive(&a, &b, 4 * 500);

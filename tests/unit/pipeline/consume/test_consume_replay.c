@@ -174,7 +174,7 @@ Test(consume_replay, a_rebalance_ends_a_replay)
     member_init(&b, &cluster, "ended");
     b.starts[0] = 290;
     member_start(&b, 10, 1 << 20);
-    members_share(&a, &b);
+    members_share(&a, &b, false);
     T_TRUE(a.revoked >= 1); /* a loaded machine may add one */
     T_TRUE(!mr_consumer_replaying(a.consumer) && !mr_consumer_replaying(b.consumer));
     int64_t before = member_total(&a) + 10 + 300; /* one partition from 290, another whole */
