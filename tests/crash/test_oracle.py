@@ -198,9 +198,14 @@ def test_one_shot_loads_may_stay_open_only_where_the_server_died_in_them() -> No
 
 
 def test_of_a_late_member_the_one_label_that_was_held_may_stay_open() -> None:
-    left = [{"label": f"p-{end}"} for end in ("late-7", "late-8", "late-6", "late-77", "other-7")]
+    left = [{"label": f"p-{end}", "state": "PREPARE"} for end in ("late-7", "late-8", "late-6", "late-77", "other-7")]
     assert [t["label"] for t in pool.to_be_ended(left, {}, "p-late-7")] == [
         "p-late-8", "p-late-6", "p-late-77", "p-other-7"]
+
+
+def test_a_late_label_that_is_committed_and_not_yet_visible_is_no_excuse() -> None:
+    committed = [{"label": "p-late-7", "state": "COMMITTED"}]
+    assert pool.to_be_ended(committed, {}, "p-late-7") == committed
 
 
 def begin(server: Rockpool, database: str, label: str) -> None:

@@ -50,8 +50,9 @@ def open_transactions(server: Rockpool) -> list[dict]:
 def to_be_ended(transactions: list[dict], happened: Iterable[str], late: str = "") -> list[dict]:
     """Those that Millrace must not leave open. A one-shot load that the server itself left open, by dying
     in it or by not knowing how it ended, has no handle to end it by: it runs out. So does the label
-    `late`, which was begun after the fence by a member that had no place any more."""
-    transactions = [t for t in transactions if t["label"] != late]
+    `late`, which was begun after the fence by a member that had no place any more; once it is committed
+    it is no label that runs out."""
+    transactions = [t for t in transactions if t["label"] != late or t["state"] == "COMMITTED"]
     if not set(LEAVE_OPEN) & set(happened):
         return transactions
     return [t for t in transactions if not ONE_SHOT.search(t["label"])]
