@@ -55,5 +55,12 @@ def test_the_port_that_a_broker_names_is_replaced(api: int) -> None:
     assert frames.with_address(answer, frames.FETCH, 9092, 4660) == answer
 
 
+@pytest.mark.parametrize(("errors", "fenced"), [
+    ({0: 22, 1: 25}, True), ({0: 27}, True), ({0: 22, 1: 0}, False), ({0: 0}, False), ({}, False)])
+def test_a_fenced_commit_is_refused_in_every_partition_it_names(
+        errors: dict[int, int], fenced: bool) -> None:
+    assert frames.is_fenced(errors) == fenced
+
+
 def test_a_request_says_its_name() -> None:
     assert Request.read(commit(7).frame()).name == "OffsetCommit"

@@ -16,6 +16,7 @@ NAMES = {
     FIND_COORDINATOR: "FindCoordinator", JOIN_GROUP: "JoinGroup", HEARTBEAT: "Heartbeat",
     LEAVE_GROUP: "LeaveGroup", SYNC_GROUP: "SyncGroup", API_VERSIONS: "ApiVersions",
 }
+FENCED = {22, 25, 27}  # ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS
 HEAD = struct.Struct(">hhi")
 
 
@@ -168,6 +169,11 @@ def commit_errors(frame: bytes, version: int) -> dict[int, int]:
             number = reader.take("i")
             errors[number] = reader.take("h")
     return errors
+
+
+def is_fenced(errors: dict[int, int]) -> bool:
+    """An answer to OffsetCommit that refuses every partition because of the sender."""
+    return bool(errors) and set(errors.values()) <= FENCED
 
 
 def with_address(frame: bytes, api: int, real: int, shown: int) -> bytes:
