@@ -27,23 +27,29 @@ say() {
 # failure, and so is a part without any test.
 count() {
     part_failed=$3
+    why=''
     if [ "$4" -ne 0 ] && [ "$3" -eq 0 ]; then
         part_failed=1
-        say "$1: ended with $4"
+        why=", ended with $4"
     fi
     if [ "$2" -eq 0 ] && [ "$part_failed" -eq 0 ]; then
         part_failed=1
-        say "$1: ran nothing"
+        why=', ran nothing'
     fi
     passed=$((passed + $2))
     failed=$((failed + part_failed))
-    [ "$part_failed" -eq 0 ] || echo "$1: $part_failed failed" >>"$failures"
-    say "$1: $2 passed, $part_failed failed"
+    [ "$part_failed" -eq 0 ] || echo "$1: $part_failed failed$why" >>"$failures"
+    say "$1: $2 passed, $part_failed failed$why"
 }
 
 # last_words FILE: of a part that has no report of its own.
 last_words() {
     tail -n 60 "$1" | tee -a "$failures"
+}
+
+# totals KIND REPORT: `passed failed`; nothing counts where no report can be read.
+totals() {
+    "$python" tests/totals.py "$1" "$2" "$failures" || echo 0 0
 }
 
 # build DIR ARGUMENTS…: configures and builds; the output is shown when it fails. A configured folder
@@ -65,7 +71,7 @@ meson_part() {
         --num-processes 4 --timeout-multiplier 3
     status=$?
     # shellcheck disable=SC2046 # two numbers
-    count "$1" $("$python" tests/totals.py meson "$2" "$failures") "$status"
+    count "$1" $(totals meson "$2") "$status"
 }
 
 # Tests that mostly wait for servers run side by side, a file at a time: each process has servers of
@@ -83,7 +89,7 @@ pytest_part() {
         --junitxml "$report" "$@")
     status=$?
     # shellcheck disable=SC2046 # two numbers
-    count "$part" $("$python" tests/totals.py pytest "$report" "$failures") "$status"
+    count "$part" $(totals pytest "$report") "$status"
 }
 
 # Criterion shows a leak report and passes all the same: what counts is that no report was written.
@@ -93,7 +99,9 @@ no_sanitizer_reports() {
         count "$1 reports" 1 0 0
     else
         # shellcheck disable=SC2086 # file names of our own making
-        cat $found | tee -a "$failures"
+        cat $found
+        # shellcheck disable=SC2086
+        head -n 60 $found >>"$failures"
         count "$1 reports" 0 1 1
     fi
 }
@@ -205,7 +213,9 @@ crash() {
         --schedules 50 --seed 1 --jobs 4 >"$log" 2>&1
     status=$?
     tail -n 40 "$log"
-    [ "$status" -eq 0 ] || last_words "$log" >/dev/null
+    [ "$status" -eq 0 ] ||
+        grep -E '^---- schedule|^  PROBLEM|^  again:|^NOT WHOLE|^crash:|Error' "$log" |
+        head -n 60 >>"$failures"
     # shellcheck disable=SC2046 # two numbers
     set -- $(sed -n 's/^\([0-9]*\) schedules: \([0-9]*\) passed,.*/\1 \2/p' "$log")
     count crash "${2:-0}" "$((${1:-0} - ${2:-0}))" "$status"

@@ -60,13 +60,22 @@ def test_failed_programs_are_named_with_their_verdict_and_last_words(tmp_path: P
     assert lines[2:] == [f"line {i}" for i in range(39, 99)]
 
 
+def test_a_record_that_is_cut_off_is_a_failure_and_the_others_count(tmp_path: Path) -> None:
+    logs = tmp_path / "build" / "meson-logs"
+    logs.mkdir(parents=True)
+    whole = json.dumps({"name": "x", "result": "OK", "stdout": "\ud800", "stderr": ""})
+    (logs / "testlog.json").write_text(f"{whole}\n{whole[:30]}")
+    assert totals("meson", tmp_path / "build") == "1 1"
+    assert (tmp_path / "failures").read_text() == "-- a test whose record is cut off\n"
+
+
 def test_failed_cases_are_named_with_their_last_words(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     report.write_text(
         '<testsuites><testsuite tests="3" failures="1" errors="1" skipped="0">'
         '<testcase classname="test_a" name="good"/>'
         '<testcase classname="test_a" name="bad"><failure>E  assert 1 == 2</failure></testcase>'
-        '<testcase classname="test_b" name="broken"><error>no server</error></testcase>'
+        '<testcase classname="test_b" name="broken"><error message="no server"/></testcase>'
         "</testsuite></testsuites>")
     assert totals("pytest", report) == "1 2"
     assert (tmp_path / "failures").read_text() == (
