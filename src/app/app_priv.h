@@ -27,6 +27,7 @@
 #define MRI_CONTROLS 3         /* threads for the short calls of the protocol */
 #define MRI_GROUP 32           /* events decoded, then folded together */
 #define MRI_BATCH_RECORDS 1024 /* records a batch holds at most */
+#define MRI_IDLE_MS 5          /* feed's wait for what another thread brings, at most */
 #define MRI_MAX_TARGETS (MR_MAX_ROLLUPS + 3)
 
 /* What one worker counted and encoded for one unit. */

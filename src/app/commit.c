@@ -8,7 +8,6 @@
 #include "millrace/base/clock.h"
 #include "millrace/base/log.h"
 
-#define IDLE_MS 5
 #define COMMIT_RETRY_MS 500
 
 static void
@@ -95,8 +94,8 @@ mri_commit_drain(struct mr_app *app, int64_t limit_ms, bool serve)
             return done;
         if (serve && app->consumer)
             /* Errors of the input do not matter any more: nothing is taken. */
-            (void)!mr_consumer_fill(app->consumer, NULL, IDLE_MS, NULL);
+            (void)!mr_consumer_fill(app->consumer, NULL, MRI_IDLE_MS, NULL);
         else
-            mr_clock_sleep_ms(IDLE_MS);
+            mr_clock_sleep_ms(MRI_IDLE_MS);
     }
 }

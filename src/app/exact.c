@@ -13,8 +13,6 @@
 #define RECOVERY_TRIES 4 /* of a commit or rollback, before the place in the group is looked at again */
 #define LEAVE_MS 10000
 #define REJOIN_MS 5000
-#define IDLE_MS 5
-#define LOOK_MS 50 /* between two looks at the place in the group while nothing is to be done */
 
 /* What the tables are made of: a replay may be made under another one, and says so. 0 for a layout that
  * no tables can have: their check ends such a run with its reason before anything is read. */
@@ -199,7 +197,7 @@ mri_exact_pump(struct mr_app *app)
         mr_consumer_standing(app->consumer, &now);
         mr_live_next(exact->live, &now, &step);
         exact->stirred = step.kind != MR_STEP_NONE;
-        exact->look_at_ms = mr_clock_monotonic_ms() + LOOK_MS;
+        exact->look_at_ms = mr_clock_monotonic_ms() + MRI_LOOK_MS;
         if (step.kind == MR_STEP_NONE)
             return;
         if (step.kind == MR_STEP_END) {
@@ -288,7 +286,7 @@ mri_exact_leave(struct mr_app *app)
     while (exact->live && mr_clock_monotonic_ms() - start < LEAVE_MS) {
         mri_exact_pump(app);
         if (exact->live)
-            mr_clock_sleep_ms(IDLE_MS);
+            mr_clock_sleep_ms(MRI_IDLE_MS);
     }
     end_session(app);
     exact->restart = false;

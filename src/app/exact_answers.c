@@ -9,7 +9,6 @@
 #define VISIBLE_PAUSE_MS 100 /* between two looks at a label that is not visible yet */
 #define UNFIT_MIN_MS 5000
 #define UNFIT_MAX_MS 120000
-#define IDLE_MS 5
 
 /* Not visible yet is no failure, and "aborted" is what a rollback is for. */
 static bool
@@ -90,7 +89,7 @@ mri_exact_end_calls(struct mr_app *app)
 {
     mri_calls_give_up(app, true);
     while (has_calls(app->exact)) {
-        struct mri_call *call = mr_ring_pop_mpmc(app->exact->answers, IDLE_MS);
+        struct mri_call *call = mr_ring_pop_mpmc(app->exact->answers, MRI_IDLE_MS);
         if (call)
             call->used = false;
     }

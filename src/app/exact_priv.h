@@ -12,6 +12,7 @@
 #include "millrace/protocol.h"
 
 #define MRI_CALLS (MR_LIVE_UNITS + 1) /* one a unit, one of the chain */
+#define MRI_LOOK_MS 50 /* between two looks at the place in the group while nothing is due */
 
 /* A step under way. */
 struct mri_call {

@@ -7,7 +7,6 @@
 #include "millrace/base/log.h"
 
 #define FILL_MS 10
-#define IDLE_MS 5
 #define REVOKE_MS 30000
 #define STATE_MS 250
 
@@ -226,7 +225,7 @@ take_batch(struct mr_app *app)
 {
     /* Where the workers are the slow side, the next free batch is waited for, not the clock. */
     if (!app->pending)
-        app->pending = mr_ring_pop_mpmc(app->free_batches, IDLE_MS);
+        app->pending = mr_ring_pop_mpmc(app->free_batches, MRI_IDLE_MS);
     return mr_consumer_fill(app->consumer, app->pending, app->pending ? FILL_MS : 0,
                             &app->end_error);
 }

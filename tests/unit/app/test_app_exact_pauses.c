@@ -163,7 +163,7 @@ Test(app_exact_pauses, while_nothing_is_due_the_place_in_the_group_is_looked_at_
     int64_t start_ms = mr_clock_monotonic_ms();
     for (int i = 0; i < 10000; i++)
         mri_exact_pump(c.app);
-    int64_t looks = (mr_clock_monotonic_ms() - start_ms) / 50 + 1;
+    int64_t looks = (mr_clock_monotonic_ms() - start_ms) / MRI_LOOK_MS + 1;
     T_TRUE(looks < 5000); /* else this machine shows nothing */
     T_TRUE((int64_t)(atomic_load(&c.world.standings) - before) <= looks);
     atomic_store(&c.world.lost_now, true);

@@ -6,6 +6,7 @@
 #include "pipeline/load/load_priv.h"
 
 #define FIXTURE_FES_MAX 3
+#define AUTHORIZATION "Basic bG9hZGVyOnMzY3JldA==" /* base64 of "loader:s3cret" */
 
 struct fixture {
     struct http_script *fe, *be;

@@ -6,9 +6,6 @@
 #include "load_fixture.h"
 #include "test.h"
 
-/* base64 of "loader:s3cret" */
-#define AUTHORIZATION "Basic bG9hZGVyOnMzY3JldA=="
-
 static struct mr_load_counts
 counts(const struct fixture *f)
 {

@@ -10,7 +10,6 @@
 #include "test.h"
 
 /* base64 of "loader:s3cret" */
-#define AUTHORIZATION "Basic bG9hZGVyOnMzY3JldA=="
 #define LABEL         "demo-k7-12-t1"
 
 static const char prepared[] = "{\"Status\":\"OK\",\"Message\":\"\",\"TxnId\":1007,"

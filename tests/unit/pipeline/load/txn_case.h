@@ -9,7 +9,6 @@
 #include "test.h"
 
 /* base64 of "loader:s3cret" */
-#define AUTHORIZATION "Basic bG9hZGVyOnMzY3JldA=="
 #define LABEL         "demo-k7-12"
 
 static inline void
