@@ -7,25 +7,34 @@
 #   mutants.sh --list       their names, and what is broken in each
 #
 # The unbroken program must pass the very same runs first. A mutant counts as caught only when each of
-# its runs fails as tests/mutants says: a loss, a double, a label in a wrong state; not by a harness that
-# failed, a run that hung or a program that crashed. The last line is `N mutants: n caught, m survived`;
-# the exit code is 0 only when none survived. MILLRACE_MUTANTS_BUILD names the folder for copy and builds.
+# its runs fails by the assertion that tests/mutants names: a loss, a double, a label in a wrong state or
+# left open, a needless stop, going on where it must stop, a wrong step of a unit test; not by a harness
+# that failed, a run that hung or a program that crashed. A crash schedule gets three tries, for the same
+# seed does not meet the same requests each time. The last line is `N mutants: n caught, m survived`; the
+# exit code is 0 only when none survived. MILLRACE_MUTANTS_BUILD names the folder for copy and builds.
 set -u
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root" || exit 1
 patches=tests/mutants
-build=$root/${MILLRACE_MUTANTS_BUILD:-build-mutants}
+build=${MILLRACE_MUTANTS_BUILD:-build-mutants}
+case $build in
+/*) ;;
+*) build=$root/$build ;;
+esac
 tree=$build/tree
 logs=$build/logs
+scratch=$build/pytest
 run_seconds=400
 build_seconds=900
+end_seconds=60
+crash_tries=3
 caught=0
 survived=0
 began=$(date +%s)
 
 usage() {
-    sed -n '2,13s/^# \{0,1\}//p' "$0"
+    sed -n '2,15s/^# \{0,1\}//p' "$0"
 }
 
 say() {
@@ -58,6 +67,39 @@ trim() {
     printf '%s' "$1" | sed 's/^ *//; s/ *$//'
 }
 
+# ---- what runs beside the script ----
+
+# limited SECONDS COMMAND…: in the background, for else sh hears no signal; env, because sh turns
+# interrupts off there. They, and not TERM, make pytest and the campaign end their servers. In a session
+# of its own it hears of a Ctrl-C once only: by end_child.
+limited() {
+    setsid env --default-signal=INT timeout --foreground -s INT -k "$end_seconds" "$@" &
+    child=$!
+    wait "$child"
+    status=$?
+    [ "$status" -lt 124 ] || end_left
+    child=''
+    return "$status"
+}
+
+# What its end did not reach: members and rockpool are of its session, brokers of sessions of their own.
+end_left() {
+    kill -s KILL -- "-$child" 2>/dev/null
+    [ ! -d "$scratch" ] || find "$scratch" -maxdepth 4 -name pid | while read -r file; do
+        sh scripts/kafka.sh kill "$(dirname "$file")"
+    done
+}
+
+end_child() {
+    trap '' INT TERM HUP
+    if [ -n "$child" ]; then
+        kill -s INT "$child" 2>/dev/null
+        wait "$child"
+        end_left
+    fi
+    exit 1
+}
+
 # ---- copy and builds ----
 
 # Newer than any object of an earlier copy: what an interrupted run left broken is built again.
@@ -72,8 +114,10 @@ copy_tree() {
 setup() {
     dir=$build/$1
     shift
-    [ -f "$dir/build.ninja" ] ||
-        meson setup "$dir" "$tree" --buildtype=release "$@" >"$logs/setup.log" 2>&1 || {
+    [ ! -f "$dir/build.ninja" ] || return 0
+    rm -rf "$dir" # of a setup that was interrupted
+    limited "$build_seconds" meson setup "$dir" "$tree" --buildtype=release "$@" \
+        >"$logs/setup.log" 2>&1 || {
         tail -n 40 "$logs/setup.log" >&2
         return 1
     }
@@ -83,7 +127,7 @@ setup() {
 compile() {
     dir=$build/$1
     shift
-    timeout "$build_seconds" ninja -C "$dir" "$@" >"$logs/build.log" 2>&1 || {
+    limited "$build_seconds" ninja -C "$dir" "$@" >"$logs/build.log" 2>&1 || {
         tail -n 40 "$logs/build.log" >&2
         return 1
     }
@@ -117,13 +161,6 @@ apply() {
 
 # ---- runs ----
 
-# A signal ends what runs, too: sh waits for nothing in the foreground.
-limited() {
-    timeout -k 30 "$@" &
-    child=$!
-    wait "$child"
-}
-
 # run KIND WHAT LOG: 0 when it passed.
 run() {
     MILLRACE_BIN=$build/program/millrace
@@ -135,7 +172,7 @@ run() {
         ;;
     test)
         limited "$run_seconds" .venv/bin/python -m pytest -q -p no:cacheprovider \
-            -c tests/integration/pytest.ini "tests/integration/$2" >"$3" 2>&1
+            --basetemp="$scratch" -c tests/integration/pytest.ini "tests/integration/$2" >"$3" 2>&1
         ;;
     unit)
         # shellcheck disable=SC2086 # several words
@@ -172,7 +209,8 @@ failed_by() {
             grep -q "^E  .*\($3\)" "$4"
         ;;
     unit)
-        plain "$4" | grep -q 'Failing: 1 | Crashing: 0' && plain "$4" | grep -q "$3"
+        plain "$4" | grep -q 'Failing: 1 | Crashing: 0' &&
+            plain "$4" | grep -A 4 'Assertion Failed' | grep -q "$3"
         ;;
     esac
 }
@@ -198,6 +236,20 @@ passes_unbroken() {
     done 3<"$logs/runs"
 }
 
+# fails_as_named KIND WHAT PATTERN LOG: in one of its tries; $tried of them were made.
+fails_as_named() {
+    most=1
+    [ "$1" != crash ] || most=$crash_tries
+    tried=0
+    while [ "$tried" -lt "$most" ]; do
+        tried=$((tried + 1))
+        run "$1" "$2" "$4"
+        status=$?
+        ! failed_by "$1" "$status" "$3" "$4" || return 0
+    done
+    return 1
+}
+
 # is_caught NAME: all its runs fail as they must; $seen says how, or what did not.
 is_caught() {
     seen=''
@@ -205,34 +257,36 @@ is_caught() {
     while IFS='|' read -r what pattern <&3; do
         kind=${what%% *} what=$(trim "${what#* }") pattern=$(trim "$pattern")
         log=$logs/$1-$(key "$kind" "$what")
-        run "$kind" "$what" "$log"
-        status=$?
-        if ! failed_by "$kind" "$status" "$pattern" "$log"; then
-            seen="$kind $what does not say \"$pattern\" (it ended with $status, see $log)"
+        fails_as_named "$kind" "$what" "$pattern" "$log" || {
+            seen="$kind $what does not say \"$pattern\" (try $tried ended with $status, see $log)"
             return 1
-        fi
+        }
+        [ "$kind" != crash ] || what="$what, try $tried"
         seen="$seen${seen:+; }$kind $what: $(plain "$log" | grep -o "$pattern" | head -n 1)"
     done 3<"$logs/runs"
 }
 
+# try NAME: it is in the copy while it is built and run, and no longer.
 try() {
     patch=$root/$patches/$1.patch
-    seen=''
-    if ! apply --check "$patch" 2>"$logs/apply.log"; then
+    seen='' verdict=survived
+    if apply "$patch" 2>"$logs/apply.log"; then
+        if ! build_for "$1"; then
+            seen='it does not compile'
+        elif is_caught "$1"; then
+            verdict=caught
+        fi
+        apply -R "$patch" || fail "$1 cannot be taken out of the copy again"
+    else
         seen="the patch does not apply: $(head -n 1 "$logs/apply.log")"
-    elif apply "$patch" && ! build_for "$1"; then
-        seen='it does not compile'
-        apply -R "$patch"
-    elif is_caught "$1"; then
+    fi
+    if [ "$verdict" = caught ]; then
         caught=$((caught + 1))
         say "$1: caught by $seen"
-        apply -R "$patch"
-        return
     else
-        apply -R "$patch"
+        survived=$((survived + 1))
+        say "$1: SURVIVED: $seen"
     fi
-    survived=$((survived + 1))
-    say "$1: SURVIVED: $seen"
 }
 
 case ${1:-} in
@@ -258,7 +312,7 @@ for name in "$@"; do
     [ -n "$(runs "$name")" ] || fail "$name: nothing is said to catch it"
 done
 child=''
-trap '[ -z "$child" ] || kill "$child" 2>/dev/null; exit 1' INT TERM HUP
+trap end_child INT TERM HUP
 copy_tree
 rm -f "$logs"/*.passed
 build_for "$@" || fail 'the unbroken program does not compile'
