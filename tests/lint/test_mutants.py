@@ -12,8 +12,8 @@ from sources import ROOT
 FOLDER = "tests/mutants"
 PAGE = "tests/crash/README.md"
 _RUN = re.compile(r"^(?P<kind>crash|test|unit) (?P<what>[^|]+) \| (?P<pattern>.+)$")
-_ROW = re.compile(r"^\| `(?P<name>[\w-]+)` \| (?P<broken>[^|]+) \| (?P<runs>[^|]+) \| (?P<model>[^|]+) \|$",
-                  re.M)
+_ROW = re.compile(r"^\| `(?P<name>[\w-]+)` \| (?P<broken>[^|]+) \| (?P<runs>[^|]+)"
+                  r" \| (?P<model>[^|]+) \|$", re.M)
 _MODEL = re.compile(r"^([\w-]+) +\| [\w-]+ +\| .*-DM_\w+", re.M)
 
 
@@ -28,8 +28,7 @@ class Run:
     def __str__(self) -> str:
         """As the table has it."""
         name = f"--only {self.what}" if self.kind == "crash" else re.split(r"::| ", self.what)[-1]
-        seen = "" if self.kind == "unit" else ": " + self.pattern.removesuffix(" [0-9]*")
-        return f"`{name}`{seen}"
+        return f"`{name}`: {self.pattern.removesuffix(' [0-9]*')}"
 
 
 @dataclass(frozen=True)
