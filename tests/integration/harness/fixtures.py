@@ -16,17 +16,21 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     broker = Broker(tmp_path_factory.mktemp("kafka"))
-    broker.start()
-    yield broker
-    broker.stop()
+    try:  # an interrupted start leaves nothing behind
+        broker.start()
+        yield broker
+    finally:
+        broker.stop()
 
 
 @pytest.fixture(scope="module")
 def starrocks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rockpool]:
     server = Rockpool(tmp_path_factory.mktemp("rockpool"))
-    server.start()
-    yield server
-    server.stop()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture
