@@ -28,6 +28,17 @@ def test_a_commit_as_the_protocol_guide_lays_it_out() -> None:
     assert read.partitions == [CommitPartition(2, 42, -1, b"hi")]
 
 
+@pytest.mark.parametrize(("metadata", "last"), [
+    (b"millrace:1|shop|abcd,4|111|f7|abcd|-|x|y", ("abcd", 4)),
+    (b"millrace:1|shop||111|f7|abcd|-|x|y", ("", 0)),
+])
+def test_a_commit_names_its_unit_and_the_first_announcement_none(
+    metadata: bytes, last: tuple[str, int]
+) -> None:
+    parts = [CommitPartition(0, 9, -1, metadata)]
+    assert OffsetCommit(7, 5, None, b"g", 3, b"m", None, -1, [(b"t", parts)]).last == last
+
+
 @pytest.mark.parametrize("frame", [
     commit(7).frame() + b"\x00", commit(7).frame()[:-1], b"\x00\x08\x00\x08" + commit(7).frame()[4:],
     b"\x00\x09" + commit(7).frame()[2:], b"\x00",

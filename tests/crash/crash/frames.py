@@ -125,6 +125,12 @@ class OffsetCommit:
             partitions.append(CommitPartition(number, offset, epoch, reader.text()))
         return name, partitions
 
+    @property
+    def last(self) -> tuple[str, int]:
+        """(chain, n) of the unit decided or decided last, by Millrace's metadata; ("", 0): none yet."""
+        chain, _, n = self.partitions[0].metadata.split(b"|")[2].partition(b",")
+        return chain.decode(), int(n or 0)
+
     def frame(self) -> bytes:
         parts = [HEAD.pack(OFFSET_COMMIT, self.version, self.correlation), put_text(self.client),
                  put_text(self.group), struct.pack(">i", self.generation), put_text(self.member)]
