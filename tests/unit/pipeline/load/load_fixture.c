@@ -47,7 +47,7 @@ fixture_servers(struct fixture *f)
     f->config.starrocks.database = database;
     f->config.starrocks.user = user;
     f->config.starrocks.password = password;
-    f->config.starrocks.connect_timeout_ms = 500;
+    f->config.starrocks.connect_timeout_ms = FIXTURE_PATIENCE_MS;
     f->config.starrocks.load_timeout_s = 1;
     fill_body(&f->body, &f->budget);
     f->job = (struct mr_load_job){
@@ -60,8 +60,8 @@ fixture_loader(struct fixture *f)
     struct mr_error error = {0};
     enum mr_rc rc = mr_load_hub_new(&f->config, &f->hub, &error);
     MR_INSIST(rc == MR_OK);
-    f->hub->limits = (struct mri_limits){.control_ms = 400,
-                                         .body_slack_ms = 300,
+    f->hub->limits = (struct mri_limits){.control_ms = FIXTURE_PATIENCE_MS,
+                                         .body_slack_ms = FIXTURE_PATIENCE_MS,
                                          .publish_wait_s = 1,
                                          .refresh_ms = 60000,
                                          .pause_min_ms = 2,
@@ -70,6 +70,13 @@ fixture_loader(struct fixture *f)
                                          .horizon_ms = 60000};
     rc = mr_loader_new(f->hub, &f->loader);
     MR_INSIST(rc == MR_OK);
+}
+
+void
+fixture_hurry(struct fixture *f)
+{
+    f->hub->limits.control_ms = 400;
+    f->hub->limits.body_slack_ms = 300;
 }
 
 void

@@ -6,6 +6,7 @@
 #include "pipeline/load/load_priv.h"
 
 #define FIXTURE_FES_MAX 3
+#define FIXTURE_PATIENCE_MS 20000 /* limits that no answer meets, however slow the machine is */
 #define AUTHORIZATION "Basic bG9hZGVyOnMzY3JldA==" /* base64 of "loader:s3cret" */
 
 struct fixture {
@@ -28,6 +29,9 @@ void fixture_loader(struct fixture *f);
 
 /* Both. */
 void fixture_start(struct fixture *f);
+
+/* Limits for a server that never answers: 0.4 s for a question, 1.3 s for a load. */
+void fixture_hurry(struct fixture *f);
 
 void fixture_stop(struct fixture *f);
 

@@ -12,6 +12,8 @@ static enum mr_outcome
 attempt(struct fixture *f, struct http_step step)
 {
     fixture_start(f);
+    if (step.act == HTTP_STALL)
+        fixture_hurry(f);
     fixture_redirect(f);
     http_script_add(f->be, step);
     return mr_load_once(f->loader, &f->job, &f->reply);
@@ -138,6 +140,7 @@ Test(load_failures, an_fe_that_never_answers_is_a_reconnect_in_time)
 {
     struct fixture f;
     fixture_start(&f);
+    fixture_hurry(&f);
     http_script_add(f.fe, (struct http_step){.act = HTTP_STALL});
     int64_t begin = mr_clock_monotonic_ms();
     T_INT_EQ(mr_load_once(f.loader, &f.job, &f.reply), MR_OUTCOME_RECONNECT);

@@ -64,6 +64,8 @@ Test(txn_begin, a_begin_that_may_have_got_through_is_not_repeated)
         struct fixture f;
         struct mr_txn_reply reply;
         fixture_start(&f);
+        if (steps[i].act == HTTP_STALL)
+            fixture_hurry(&f);
         http_script_add(f.fe, steps[i]);
         fixture_answer(f.fe, "txn_begin_ok");
         T_INT_EQ(begin(&f, &reply), MR_OUTCOME_UNKNOWN);

@@ -104,6 +104,8 @@ Test(txn_load, a_load_whose_body_may_have_arrived_is_never_sent_again)
         fixture_start(&f);
         fixture_redirect(&f);
         fixture_redirect(&f);
+        if (steps[i].act == HTTP_STALL)
+            fixture_hurry(&f);
         f.loader->careful = steps[i].act == HTTP_EARLY; /* else the answer races with the body */
         http_script_add(f.be, steps[i]);
         fixture_answer(f.be, "txn_load_ok");

@@ -318,7 +318,8 @@ Test(txn_settled, a_commit_waits_longer_for_its_answer_than_the_server_may_wait)
     struct fixture f;
     struct mr_txn_reply reply;
     fixture_start(&f);
-    /* control_ms is 400 here, the server's wait 1 s. */
+    fixture_hurry(&f);
+    f.hub->limits.publish_wait_s = FIXTURE_PATIENCE_MS / 1000; /* the server's wait */
     http_script_add(
         f.fe, (struct http_step){.body = "{\"Status\":\"OK\",\"Message\":\"\"}", .delay_ms = 900});
     T_INT_EQ(commit(&f, &reply), MR_OUTCOME_DONE);
