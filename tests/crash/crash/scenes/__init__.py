@@ -1,0 +1,26 @@
+"""The schedules that chance does not make, a failure of the failure table each.
+
+Each makes its failure for certain; one that could not be made fails the schedule, for it proves nothing.
+"""
+
+from typing import TYPE_CHECKING
+
+from .. import pool
+from .again import late_duplicate
+from .late import UNHEARD, late_unit
+from .nobody import stray_commit
+from .partly import refused_in_part
+
+if TYPE_CHECKING:
+    from ..schedule import Schedule
+
+__all__ = ["SCENES", "UNHEARD", "late_duplicate", "late_unit", "play", "refused_in_part", "stray_commit"]
+
+SCENES = {"F9": late_unit, "F15": refused_in_part, "F24": stray_commit, "F25": late_duplicate}
+
+
+def play(schedule: "Schedule") -> None:
+    if schedule.plan.hides:
+        pool.arm(schedule.slot.starrocks, {"fault": "open_multi_hidden", "database": schedule.name,
+                                           "operation": "get_load_state", "count": None})
+    SCENES[schedule.plan.kind](schedule)

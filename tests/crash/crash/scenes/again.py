@@ -1,0 +1,50 @@
+"""F25: a decision is delivered once more."""
+
+from typing import TYPE_CHECKING
+
+from .. import pool
+from ..frames import OFFSET_COMMIT, OffsetCommit
+from ..kafka_proxy import Rule
+from .course import START_S, comes_in, end_of_victim, wait_for_commits
+
+if TYPE_CHECKING:
+    from ..schedule import Schedule
+
+TRIES = 4
+SLOW_S = 14  # a session, a start and a recovery fit into it
+SLOW_COMMITS = 8
+
+
+def late_duplicate(schedule: "Schedule") -> None:
+    """F25: a commit that was answered long ago is delivered once more, behind later ones; `slow`: those
+    are committed in the sink, and not visible when the next owner looks."""
+    victim = schedule.members[0]
+    skip = schedule.plan.pick
+    slow = schedule.plan.variant == "slow"
+    for _ in range(TRIES):
+        rule = victim.proxy.arm(Rule(OFFSET_COMMIT, "copy", skip=skip))
+        schedule.wait_for("a commit copied", lambda: rule.frames, START_S)
+        if slow:  # from the units behind it on: its own is seen
+            if not comes_in(schedule, *OffsetCommit.read(rule.frames[0]).last):
+                schedule.say("F25: that commit was of no unit, or a rebalance came behind it")
+                victim.proxy.clear()
+                continue
+            pool.arm(schedule.slot.starrocks, {"fault": "slow_publish", "database": schedule.name,
+                                               "operation": "commit", "count": SLOW_COMMITS,
+                                               "seconds": SLOW_S})
+        # The second one behind it is sent when the first is visible: the ledger is ahead then.
+        wait_for_commits(schedule, victim, 2 + schedule.plan.pick % 3)
+        stopped = victim.proxy.stopped.get(OFFSET_COMMIT, 0)
+        victim.proxy.shut_gate(OFFSET_COMMIT)
+        # What passed the gate before is answered first, and a loaded unit waits for its decision.
+        schedule.wait_for("a commit at the gate",
+                          lambda: victim.proxy.stopped.get(OFFSET_COMMIT, 0) > stopped, START_S)
+        errors = victim.proxy.deliver_commit(rule.frames[0])
+        if errors and not any(errors.values()):
+            schedule.say(f"F25: delivered again {OffsetCommit.read(rule.frames[0]).partitions}")
+            schedule.count("F25 commit delivered late, again")
+            end_of_victim(schedule, victim)
+            return
+        schedule.say(f"F25: refused {errors}, a rebalance came between")
+        victim.proxy.clear()
+    raise AssertionError("F25 could not be made: a rebalance came between each time")
