@@ -53,6 +53,10 @@ world_given_up(const struct mr_loader *loader, const _Atomic bool *give_up);
 void
 world_take_time(struct mr_loader *loader, const _Atomic bool *give_up);
 
+/* Time of the earliest event. */
+int64_t
+world_base_us(void);
+
 /* Place of a topic's partition in the world. */
 static inline uint32_t
 world_place(uint16_t topic, int32_t partition)

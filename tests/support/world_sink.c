@@ -1,4 +1,4 @@
-/* The sink: the contracts of load and verify, as far as the app uses them, over the world's tables. */
+/* The sink: the contract of load, as far as the app uses it, over the world's tables. */
 #include "world_priv.h"
 
 #include <inttypes.h>
@@ -8,9 +8,6 @@
 
 #include "millrace/base/clock.h"
 #include "millrace/base/hash.h"
-#include "millrace/verify.h"
-
-/* ---- load ---- */
 
 enum mr_rc
 mr_load_hub_new(const struct mr_config *config, struct mr_load_hub **ret_hub,
@@ -212,85 +209,5 @@ mr_load_error_rows(struct mr_loader *loader, const char *url, char *out, size_t 
 {
     (void)loader;
     snprintf(out, size, "rows of %s", url);
-    return MR_OK;
-}
-
-/* ---- verify ---- */
-
-enum mr_rc
-mr_sql_connect(const struct mr_config *config, struct mr_sql **ret_sql,
-               struct mr_error *reterr_error)
-{
-    struct world *world = world_now;
-    (void)config;
-    pthread_mutex_lock(&world->lock);
-    bool refused = world_one_in(&world->sql_dice, world->options.chances.sql_refused) ||
-                   atomic_load_explicit(&world->down, memory_order_relaxed) ||
-                   atomic_load_explicit(&world->dead, memory_order_relaxed);
-    world->tallies.sql_refused += refused;
-    pthread_mutex_unlock(&world->lock);
-    if (refused)
-        return mr_error_set(reterr_error, MR_STARROCKS, "the world refuses the connection");
-    struct mr_sql *sql = calloc(1, sizeof *sql);
-    if (!sql)
-        return mr_error_set(reterr_error, MR_MEMORY, "no memory");
-    sql->world = world;
-    *ret_sql = sql;
-    return MR_OK;
-}
-
-void
-mr_sql_close(struct mr_sql **sql)
-{
-    free(*sql);
-    *sql = NULL;
-}
-
-enum mr_rc
-mr_sql_label_memory(struct mr_sql *sql, struct mr_label_memory *ret_memory,
-                    struct mr_error *reterr_error)
-{
-    (void)sql;
-    (void)reterr_error;
-    *ret_memory = (struct mr_label_memory){1000000, 259200};
-    return MR_OK;
-}
-
-enum mr_rc
-mr_ddl_check(struct mr_sql *sql, const struct mr_config *config, const struct mr_layout *layout,
-             struct mr_error *reterr_error)
-{
-    (void)config;
-    (void)layout;
-    if (sql->world->options.tables_refused == 0)
-        return MR_OK;
-    sql->world->options.tables_refused--;
-    return mr_error_set(reterr_error, MR_TABLE, "table \"events\" is missing");
-}
-
-enum mr_rc
-mr_sql_ledger(struct mr_sql *sql, const struct mr_layout *layout, struct mr_span *spans,
-              uint32_t count, struct mr_error *reterr_error)
-{
-    struct world *world = sql->world;
-    (void)layout;
-    (void)reterr_error;
-    pthread_mutex_lock(&world->lock);
-    world_publish(world);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t place = world_place(spans[i].topic, spans[i].partition);
-        const struct world_ledger_row *row = &world->ledger[place];
-        spans[i].end = row->there ? row->end : -1;
-        if (!row->there)
-            continue;
-        const struct world_sums *sums = &world->sums[place][row->end];
-        spans[i].start = row->start;
-        spans[i].event_time_us = sums->event_time_us;
-        spans[i].totals = (struct mr_totals){.consumed = sums->consumed, .detail = sums->detail,
-                                             .quarantined = sums->quarantined,
-                                             .tombstones = sums->tombstones,
-                                             .rollups = {sums->detail, sums->detail}};
-    }
-    pthread_mutex_unlock(&world->lock);
     return MR_OK;
 }
