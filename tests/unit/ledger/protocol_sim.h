@@ -161,6 +161,9 @@ void sim_member_assign(struct sim_world *world, unsigned index, const bool owns[
 
 void sim_member_drop(struct sim_world *world, unsigned index);
 
+/* A call of the member sets out. */
+void sim_send(struct sim_world *world, unsigned index, const struct mr_step *step);
+
 /* True: the call is not made, *ret_answer is what the driver says instead. */
 bool sim_is_faked(struct sim_world *world, struct sim_request *request, enum mr_answer *ret_answer);
 
