@@ -40,3 +40,12 @@ hf_record(const char *value)
                               .offset = 42,
                               .time_us = INT64_C(1769853600500000)};
 }
+
+struct mr_layout
+hf_detail_layout(struct mr_budget *budget)
+{
+    mr_budget_init(budget, INT64_MAX);
+    struct mr_layout layout = ff_layout(NULL, 0);
+    layout.rollups = NULL;
+    return layout;
+}

@@ -14,3 +14,6 @@ hf_rows(const struct mr_layout *layout, struct mr_budget *budget, size_t raw_byt
 
 /* A record of topic 1 ("returns"), partition 3, offset 42, time 2026-01-31 10:00:00.5. */
 struct mr_record hf_record(const char *value);
+
+/* A layout without rollups; the budget begins anew, without a limit. */
+struct mr_layout hf_detail_layout(struct mr_budget *budget);
