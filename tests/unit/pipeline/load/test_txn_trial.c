@@ -1,64 +1,6 @@
 /* Trials: what goes over the wire, to whom, and that every course ends rolled back and never
  * committed. */
-#include <pthread.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "load_fixture.h"
-#include "millrace/base/clock.h"
-#include "millrace/load_txn.h"
-#include "test.h"
-
-/* base64 of "loader:s3cret" */
-#define LABEL         "demo-k7-12-t1"
-
-static const char prepared[] = "{\"Status\":\"OK\",\"Message\":\"\",\"TxnId\":1007,"
-                               "\"NumberTotalRows\":4,\"NumberLoadedRows\":4,"
-                               "\"NumberFilteredRows\":0,\"NumberUnselectedRows\":0}";
-static const char unknown_label[] = "{\"state\":\"UNKNOWN\",\"status\":\"OK\",\"msg\":\"Success\"}";
-static const char prepare_state[] = "{\"state\":\"PREPARE\",\"status\":\"OK\",\"msg\":\"Success\"}";
-
-static enum mr_outcome
-trial(struct fixture *f, const _Atomic bool *give_up, struct mr_txn_reply *reply)
-{
-    f->job.label = LABEL;
-    return mr_txn_trial(f->loader, &f->job, 60, give_up, reply);
-}
-
-/* The FE sends the next `count` calls on to the backend. */
-static void
-redirects(struct fixture *f, int count)
-{
-    for (int i = 0; i < count; i++)
-        fixture_redirect(f);
-}
-
-/* One letter a request: Begin, Load, Prepare, Rollback, State; "?" for anything else. */
-static void
-expect_requests(struct http_script *server, const char *letters)
-{
-    static const struct {
-        const char *path;
-        char letter;
-    } known[] = {
-        {"/api/transaction/begin", 'B'},
-        {"/api/transaction/load", 'L'},
-        {"/api/transaction/prepare", 'P'},
-        {"/api/transaction/rollback", 'R'},
-        {"/api/demo/get_load_state?label=" LABEL, 'S'},
-    };
-    char got[65] = "";
-    unsigned count = http_script_requests(server);
-    T_TRUE(count < sizeof got);
-    for (unsigned i = 0; i < count; i++) {
-        got[i] = '?';
-        for (size_t k = 0; k < MR_ARRAY_LEN(known); k++) {
-            if (strcmp(http_script_seen(server, i)->path, known[k].path) == 0)
-                got[i] = known[k].letter;
-        }
-    }
-    T_STR_EQ(got, letters);
-}
+#include "trial_case.h"
 
 static void
 expect_call(const struct http_seen *seen, const char *method)
@@ -334,41 +276,6 @@ Test(txn_trial, a_follower_is_asked_once_and_a_backend_never_taken_for_the_leade
     http_script_stop(&leader);
 }
 
-Test(txn_trial, a_missing_transaction_is_rolled_back_only_when_its_label_is_unknown_too)
-{
-    struct fixture f;
-    struct mr_txn_reply reply;
-    fixture_start(&f);
-    redirects(&f, 1);
-    http_script_add(f.be, (struct http_step){.act = HTTP_DROP});
-    fixture_answer(f.fe, "txn_missing_coordinator");
-    http_script_add(f.fe, (struct http_step){.body = prepare_state});
-    fixture_answer(f.fe, "txn_missing_single");
-    http_script_add(f.fe, (struct http_step){.body = unknown_label});
-    T_INT_EQ(trial(&f, NULL, &reply), MR_OUTCOME_UNKNOWN);
-    T_TRUE(!reply.left_open);
-    expect_requests(f.fe, "BRSRS");
-    fixture_stop(&f);
-}
-
-Test(txn_trial, a_rollback_that_is_never_confirmed_is_told_and_changes_no_outcome)
-{
-    struct fixture f;
-    struct mr_txn_reply reply;
-    fixture_start(&f);
-    redirects(&f, 3);
-    for (int i = 0; i < 7; i++)
-        http_script_add(f.fe, (struct http_step){.act = HTTP_DROP});
-    fixture_answer(f.be, "txn_begin_ok");
-    fixture_answer(f.be, "txn_load_ok");
-    http_script_add(f.be, (struct http_step){.body = prepared});
-    T_INT_EQ(trial(&f, NULL, &reply), MR_OUTCOME_DONE);
-    T_TRUE(reply.left_open);
-    T_TRUE(strstr(reply.load.hint, "60 s") != NULL);
-    expect_requests(f.fe, "BLPRRRRRRR");
-    fixture_stop(&f);
-}
-
 Test(txn_trial, a_label_that_the_server_would_refuse_is_not_sent)
 {
     struct fixture f;
@@ -379,59 +286,4 @@ Test(txn_trial, a_label_that_the_server_would_refuse_is_not_sent)
     T_STR_EQ(reply.load.cause, "label refused");
     expect_requests(f.fe, "");
     fixture_stop(&f);
-}
-
-Test(txn_trial, a_trial_that_is_given_up_before_it_began_sends_nothing)
-{
-    struct fixture f;
-    struct mr_txn_reply reply;
-    _Atomic bool give_up = true;
-    fixture_start(&f);
-    T_INT_EQ(trial(&f, &give_up, &reply), MR_OUTCOME_RETRY);
-    T_STR_EQ(reply.load.cause, "stopped");
-    T_TRUE(!reply.left_open);
-    expect_requests(f.fe, "");
-    fixture_stop(&f);
-}
-
-struct later {
-    _Atomic bool give_up;
-    struct http_script *be;
-    unsigned requests;
-    int64_t at_ms;
-};
-
-static void *
-give_up_later(void *argument)
-{
-    struct later *later = argument;
-    T_TRUE(http_script_wait(later->be, later->requests, 5000));
-    later->at_ms = mr_clock_monotonic_ms();
-    atomic_store(&later->give_up, true);
-    return NULL;
-}
-
-Test(txn_trial, a_trial_that_is_given_up_in_a_call_ends_at_once_and_is_left_to_its_timeout)
-{
-    for (unsigned call = 1; call <= 3; call++) {
-        struct fixture f;
-        struct mr_txn_reply reply;
-        pthread_t thread;
-        fixture_start(&f);
-        f.hub->limits.control_ms = f.hub->limits.body_slack_ms = 60000;
-        redirects(&f, (int)call);
-        if (call > 1)
-            fixture_answer(f.be, "txn_begin_ok");
-        if (call > 2)
-            fixture_answer(f.be, "txn_load_ok");
-        http_script_add(f.be, (struct http_step){.act = HTTP_STALL});
-        struct later later = {.be = f.be, .requests = call};
-        T_INT_EQ(pthread_create(&thread, NULL, give_up_later, &later), 0);
-        T_INT_EQ(trial(&f, &later.give_up, &reply), MR_OUTCOME_UNKNOWN);
-        T_INT_EQ(pthread_join(thread, NULL), 0);
-        T_TRUE(mr_clock_monotonic_ms() - later.at_ms < 20000);
-        T_TRUE(reply.left_open);
-        T_INT_EQ(http_script_requests(f.fe), call);
-        fixture_stop(&f);
-    }
 }
