@@ -102,6 +102,18 @@ rc_label(struct rc_case *c, char chain, uint64_t n, enum rc_state state, int64_t
     c->labels[c->label_count++] = (struct rc_label){chain, n, state, end};
 }
 
+/* Last unit (b, 3) of partition 0, from 10 to 20, loaded and not committed; (b, 2) is in. */
+static inline void
+rc_init_open(struct rc_case *c)
+{
+    rc_init(c, 1);
+    rc_commit(c, 0, 'b', 3, 10, 20, 'b');
+    rc_row(c, 0, 'b', 1, 0, false);
+    rc_ledger(c, 0, 'b', 2, 10);
+    rc_label(c, 'b', 2, RC_VISIBLE, 10);
+    rc_label(c, 'b', 3, RC_OPEN, 20);
+}
+
 static inline struct rc_label *
 rc_find(struct rc_case *c, const struct mr_step *step)
 {

@@ -1,20 +1,8 @@
-/* The recovery machine: every phase against every answer, groups, the fence, what is closed. */
+/* The recovery machine: every phase against every answer, groups, what stops. */
 #include "ledger/protocol_priv.h"
 #include "recovery_case.h"
 
-/* Last unit (b, 3) of partition 0, from 10 to 20, loaded and not committed; (b, 2) is in. */
-static void
-init_open(struct rc_case *c)
-{
-    rc_init(c, 1);
-    rc_commit(c, 0, 'b', 3, 10, 20, 'b');
-    rc_row(c, 0, 'b', 1, 0, false);
-    rc_ledger(c, 0, 'b', 2, 10);
-    rc_label(c, 'b', 2, RC_VISIBLE, 10);
-    rc_label(c, 'b', 3, RC_OPEN, 20);
-}
-
-/* The same, brought to a phase whose step has a plain answer. */
+/* A case, brought to a phase whose step has a plain answer. */
 static struct mr_recovery *
 bring_to(struct rc_case *c, enum mri_recovery_phase phase)
 {
@@ -66,7 +54,7 @@ static const struct {
 static void
 init_for(struct rc_case *c, enum mri_recovery_phase phase)
 {
-    init_open(c);
+    rc_init_open(c);
     if (phase == V) {
         rc_label(c, 'b', 4, RC_COMMITTED, 30);
     } else if (phase == T) {
@@ -101,7 +89,7 @@ Test(ledger_recover, a_read_that_failed_is_made_again)
     for (size_t i = 0; i < MR_ARRAY_LEN(reads); i++) {
         for (int answer = MR_ANSWER_ALREADY; answer < MR_ANSWER_COUNT; answer++) {
             struct rc_case c;
-            init_open(&c);
+            rc_init_open(&c);
             struct mr_recovery *recovery = bring_to(&c, reads[i]);
             enum mr_answer said = (enum mr_answer)answer;
             if (reads[i] == MRI_RECOVERY_COMMITTED) {
@@ -166,57 +154,10 @@ Test(ledger_recover, an_assignment_of_nothing_is_recovered_at_once)
     T_INT_EQ(c.rollbacks, 0);
 }
 
-Test(ledger_recover, the_fence_goes_on_until_sixteen_numbers_in_a_row_are_unknown)
-{
-    struct rc_case c;
-    init_open(&c);
-    rc_label(&c, 'b', 4, RC_ABORTED, 0);
-    rc_label(&c, 'b', 14, RC_OPEN, 0);
-    rc_run(&c);
-    T_INT_EQ(c.labels[3].state, RC_ABORTED);
-    T_INT_EQ(c.rolled_back, 14 + MR_FENCE_DISTANCE);
-    T_INT_EQ(c.rollbacks, 14 - 3 + MR_FENCE_DISTANCE);
-    rc_check_start(&c, 0, 20, 0);
-}
-
-Test(ledger_recover, the_fence_goes_over_every_open_chain_of_the_partition_and_no_closed_one)
-{
-    struct rc_case c;
-    init_open(&c);
-    rc_row(&c, 0, 'c', 2, 5, false);
-    rc_row(&c, 0, 'd', 3, 5, true);
-    rc_label(&c, 'c', 1, RC_OPEN, 0);
-    rc_label(&c, 'd', 1, RC_OPEN, 0);
-    rc_run(&c);
-    T_INT_EQ(c.labels[2].state, RC_ABORTED);
-    T_INT_EQ(c.labels[3].state, RC_OPEN);
-    T_INT_EQ(c.verdict[0].seq, 4);
-    T_INT_EQ(c.open_count, 2); /* of ours, to be closed */
-    T_TRUE(!c.open[0].closed && !c.open[1].closed);
-}
-
-Test(ledger_recover, the_fence_covers_the_other_partitions_of_the_last_chain_until_it_is_committed)
-{
-    for (int committed = 0; committed < 2; committed++) {
-        struct rc_case c;
-        init_open(&c);
-        c.labels[1].state = committed ? RC_COMMITTED : RC_OPEN;
-        rc_row(&c, 1, 'b', 1, 0, false); /* another member's by now */
-        rc_row(&c, 1, 'e', 2, 8, false);
-        rc_label(&c, 'e', 1, RC_OPEN, 0);
-        rc_run(&c);
-        T_INT_EQ(c.labels[2].state, committed ? RC_OPEN : RC_ABORTED);
-        T_INT_EQ(c.states, 1);
-        T_INT_EQ(c.commits, committed ? 0 : 1);
-        T_INT_EQ(c.open_count, 1); /* the other partition's rows are not ours to close */
-        rc_check_start(&c, 0, 20, 0);
-    }
-}
-
 Test(ledger_recover, a_last_unit_that_the_ledger_shows_is_not_asked_about)
 {
     struct rc_case c;
-    init_open(&c);
+    rc_init_open(&c);
     c.labels[1].state = RC_VISIBLE;
     rc_ledger(&c, 0, 'b', 3, 20);
     rc_run(&c);
@@ -228,7 +169,7 @@ Test(ledger_recover, the_last_unit_that_became_visible_meanwhile_is_not_committe
 {
     struct rc_case c;
     struct mr_step step;
-    init_open(&c);
+    rc_init_open(&c);
     struct mr_recovery *recovery = bring_to(&c, L);
     rc_ledger(&c, 0, 'b', 3, 20);
     T_INT_EQ(mr_recovery_ledger(recovery, MR_ANSWER_OK, c.ledger, c.ledger_count), MR_OK);
@@ -253,19 +194,6 @@ Test(ledger_recover, partitions_with_different_last_units_are_settled_one_after_
     rc_check_start(&c, 0, 20, 0);
     rc_check_replay(&c, 1, 50, 60);
     T_INT_EQ(c.verdict[1].settled, MR_SETTLED_NOT_COMMITTED);
-}
-
-Test(ledger_recover, an_announced_chain_without_units_is_fenced_and_left)
-{
-    struct rc_case c;
-    rc_init(&c, 1);
-    rc_commit(&c, 0, 0, 0, 42, 42, 'b');
-    rc_row(&c, 0, 'b', 1, 42, false);
-    rc_run(&c);
-    rc_check_start(&c, 0, 42, 0);
-    T_INT_EQ(c.rollbacks, MR_FENCE_DISTANCE);
-    T_INT_EQ(c.commits, 0);
-    T_TRUE(mr_chain_is_none(&c.verdict[0].metadata.last.chain));
 }
 
 Test(ledger_recover, a_label_that_was_committed_and_is_aborted_stops)
@@ -305,7 +233,7 @@ Test(ledger_recover, a_stop_is_found_twice_before_it_is_one)
 {
     struct rc_case c;
     struct mr_step step;
-    init_open(&c);
+    rc_init_open(&c);
     rc_ledger(&c, 0, 'b', 1, 5);
     c.labels[1].state = RC_ABORTED;
     struct mr_recovery *recovery = bring_to(&c, P);
@@ -336,62 +264,6 @@ Test(ledger_recover, one_partition_stops_and_the_others_go_on)
     T_INT_EQ(c.open_count, 1);
 }
 
-Test(ledger_recover, many_rows_of_other_partitions_do_no_harm)
-{
-    struct rc_case c;
-    init_open(&c);
-    for (int i = 0; i < 12; i++) {
-        rc_row(&c, 1, (char)('f' + i), 1, 0, false);
-    }
-    rc_label(&c, 'f', 1, RC_OPEN, 0);
-    rc_run(&c);
-    T_INT_EQ(c.labels[2].state, RC_OPEN);
-    rc_check_start(&c, 0, 20, 0);
-}
-
-Test(ledger_recover, more_chains_than_one_allocation_are_fenced)
-{
-    struct rc_case c;
-    rc_init(&c, 1);
-    for (int i = 0; i < RC_ROWS; i++) {
-        rc_row(&c, 0, (char)('a' + i), 1, 3, false);
-    }
-    rc_run(&c);
-    T_INT_EQ(c.rollbacks, RC_ROWS * MR_FENCE_DISTANCE);
-    T_INT_EQ(c.topics, 1);
-    rc_check_start(&c, 0, 3, MR_ALARM_NO_OFFSET);
-    struct mr_recovery *none = NULL;
-    mr_recovery_free(&none);
-}
-
-Test(ledger_recover, partitions_of_the_same_number_in_different_topics_are_kept_apart)
-{
-    struct rc_case c;
-    init_open(&c);
-    rc_row(&c, 0, 'f', 9, 1, false);
-    c.rows[1].place.topic = 1;
-    rc_label(&c, 'f', 1, RC_OPEN, 0);
-    rc_run(&c);
-    T_INT_EQ(c.labels[2].state, RC_OPEN);
-    T_INT_EQ(c.verdict[0].seq, 2);
-}
-
-Test(ledger_recover, only_as_many_numbers_below_the_last_one_are_asked_as_can_be_open)
-{
-    struct rc_case c;
-    init_open(&c);
-    c.ledger_count = 0;
-    rc_commit(&c, 0, 'b', 40, 10, 20, 'b');
-    rc_row(&c, 0, 'a', 1, 10, true);
-    c.labels[0].n = 39;
-    c.labels[1].n = 40;
-    c.labels[1].state = RC_ABORTED;
-    rc_ledger(&c, 0, 'a', 1, 10);
-    rc_run(&c);
-    T_INT_EQ(c.waits, MR_FENCE_DISTANCE);
-    rc_check_replay(&c, 0, 10, 20);
-}
-
 Test(ledger_recover, without_a_ledger_row_the_least_start_of_the_registry_is_the_end)
 {
     struct rc_case c;
@@ -403,16 +275,6 @@ Test(ledger_recover, without_a_ledger_row_the_least_start_of_the_registry_is_the
     rc_label(&c, 'b', 1, RC_ABORTED, 0);
     rc_run(&c);
     rc_check_replay(&c, 0, 5, 9);
-}
-
-Test(ledger_recover, a_foreign_offset_is_fenced_by_the_registry_all_the_same)
-{
-    struct rc_case c;
-    init_open(&c);
-    c.committed[0].kind = MR_METADATA_FOREIGN;
-    rc_run(&c);
-    T_INT_EQ(c.labels[1].state, RC_ABORTED);
-    rc_check_stop(&c, 0, MR_STOP_NO_METADATA);
 }
 
 Test(ledger_recover, a_contradiction_concerns_the_group_that_met_it)
