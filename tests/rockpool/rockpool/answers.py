@@ -18,6 +18,7 @@ TOO_MANY_VERSIONS = (
     "You can reduce the loading job concurrency, or increase loading data batch size."
 )
 LOCK_TIMEOUT = "get database write lock timeout, database={}, timeout=60000ms"
+NOT_FOUND = Response(404, "Not Found", content_type="text/plain")
 
 
 class Refused(Exception):
@@ -103,6 +104,11 @@ def check_quality(results, ratio):
         )
 
 
+def check_versions(call):
+    if call.take("write"):
+        raise LoadError(TOO_MANY_VERSIONS)
+
+
 def joined_errors(results):
     errors = pipeline.Errors()
     for result in results:
@@ -131,6 +137,10 @@ def status(name, message, context=None, extra=()):
     if context is not None:
         reply |= {"TxnId": context.txn["id"], "Label": context.label}
     return reply | dict(extra)
+
+
+def pretty_closing(values):
+    return pretty(values, close=True)
 
 
 def label_used(label, used=None):

@@ -1,5 +1,7 @@
 """The errors that travel between the modules; each becomes a server's answer at its edge."""
 
+import duckdb
+
 BAD_DB = 1049
 SYNTAX = 1064
 NO_DB = 1046
@@ -50,3 +52,14 @@ class LoadError(Exception):
 def not_implemented(what):
     """What the stand-in does not do is said, never guessed."""
     return SqlError(f"rockpool does not implement: {what}", NOT_SUPPORTED)
+
+
+def sql_error(error):
+    """DuckDB's complaints under the server's numbers."""
+    message = str(error).split("\n")[0]
+    detail = f"Getting analyzing error. Detail message: {message}."
+    if isinstance(error, duckdb.BinderException) and "not found" in message:
+        return SqlError(detail, UNKNOWN_COLUMN)
+    if isinstance(error, duckdb.BinderException | duckdb.ParserException | duckdb.CatalogException):
+        return SqlError(detail, SYNTAX)
+    return SqlError(message, UNKNOWN)

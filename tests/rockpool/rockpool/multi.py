@@ -16,7 +16,7 @@ from rockpool.answers import (
     redirect,
     shape_b,
 )
-from rockpool.be import Context
+from rockpool.betxn import Context
 from rockpool.errors import LoadError, SqlError
 from rockpool.faults import settle
 from rockpool.leader import OPEN, MultiTask

@@ -1,55 +1,8 @@
-"""SHOW, DESC and ADMIN SHOW."""
+"""SHOW and DESC: the list of all SHOWs, and those about databases, tables and the session."""
 
-import re
-import time
-
-import pyarrow
-
-from rockpool import infoschema, results, showtable, sqlfront
-from rockpool.errors import NO_DB, SqlError, not_implemented
-
-STATUS_TIME = "%Y-%m-%d %H:%M:%S"
-
-
-def like(pattern):
-    """A SQL LIKE pattern as a test of a name."""
-    regex = "".join(
-        ".*" if c == "%" else "." if c == "_" else re.escape(c)
-        for c in pattern.replace("\\_", "\0")
-    )
-    return re.compile(regex.replace("\0", "_"), re.IGNORECASE | re.DOTALL).fullmatch
-
-
-def finish(session, tokens, names, rows, name_column=0):
-    """The LIKE, WHERE, ORDER BY and LIMIT behind a SHOW."""
-    if tokens.take("LIKE"):
-        test = like(tokens.string())
-        rows = [r for r in rows if test(str(r[name_column]))]
-    if tokens.is_word("WHERE") or tokens.is_word("ORDER") or tokens.is_word("LIMIT"):
-        rest = tokens.sql[tokens.peek().start :]
-        return _filtered(session, names, rows, rest)
-    tokens.expect_end()
-    return results.table(names, rows)
-
-
-def _filtered(session, names, rows, rest):
-    columns = list(zip(*rows)) if rows else [()] * len(names)
-    arrays = []
-    for values in columns:
-        whole = all(isinstance(v, int) for v in values if v is not None) and any(
-            v is not None for v in values
-        )
-        arrays.append(
-            pyarrow.array(values, pyarrow.int64())
-            if whole
-            else pyarrow.array([None if v is None else str(v) for v in values], pyarrow.string())
-        )
-    tree = sqlfront.parse(f"SELECT * FROM information_schema.shown {rest}")
-    translated = sqlfront.translate(tree, session.context())
-    shown = session.fetch(
-        translated, list(names), {"info_shown": pyarrow.table(arrays, names=list(names))}
-    )
-    return shown
+from rockpool import infoschema, results, showcluster, showtable
+from rockpool.errors import SqlError, not_implemented
+from rockpool.showrows import finish, from_database
 
 
 def show(session, tokens):
@@ -61,27 +14,13 @@ def show(session, tokens):
     raise not_implemented(f"SHOW {tokens.peek().text.upper()}")
 
 
-def _from_database(session, tokens):
-    if tokens.take("FROM") or tokens.take("IN"):
-        name = tokens.name()
-        if tokens.take("."):
-            name = tokens.name()
-    else:
-        name = session.database
-    if not name:
-        raise SqlError("No database selected", NO_DB)
-    if name.lower() != "information_schema":
-        session.engine.require_database(name)
-    return name
-
-
 def databases(session, tokens):
     rows = [(n,) for n in sorted([*session.engine.databases, "information_schema"])]
     return finish(session, tokens, ("Database",), rows)
 
 
 def tables(session, tokens):
-    name = _from_database(session, tokens)
+    name = from_database(session, tokens)
     if name.lower() == "information_schema":
         rows = [(t, "SYSTEM VIEW") for t in sorted(infoschema.TABLES)]
     else:
@@ -173,213 +112,6 @@ def variables(session, tokens):
     return finish(session, tokens, ("Variable_name", "Value"), rows)
 
 
-def frontends(session, tokens):
-    session.require("operate")
-    names = (
-        "Id",
-        "Name",
-        "IP",
-        "EditLogPort",
-        "HttpPort",
-        "QueryPort",
-        "RpcPort",
-        "Role",
-        "ClusterId",
-        "Join",
-        "Alive",
-        "ReplayedJournalId",
-        "LastHeartbeat",
-        "IsHelper",
-        "ErrMsg",
-        "StartTime",
-        "Version",
-    )
-    now = time.strftime(STATUS_TIME, time.gmtime())
-    rows = []
-    for number, frontend in enumerate(session.cluster.frontends, 1):
-        rows.append(
-            (
-                number,
-                f"127.0.0.1_9010_{number}",
-                "127.0.0.1",
-                9010,
-                frontend.port,
-                session.cluster.mysql_port,
-                9020,
-                "LEADER" if frontend.is_leader else "FOLLOWER",
-                1,
-                "true",
-                "true",
-                1,
-                now,
-                "true",
-                "",
-                now,
-                f"{session.cluster.version} rockpool",
-            )
-        )
-    return finish(session, tokens, names, rows)
-
-
-def backends(session, tokens):
-    session.require("operate")
-    names = (
-        "BackendId",
-        "IP",
-        "HeartbeatPort",
-        "BePort",
-        "HttpPort",
-        "BrpcPort",
-        "LastStartTime",
-        "LastHeartbeat",
-        "Alive",
-        "SystemDecommissioned",
-        "ClusterDecommissioned",
-        "TabletNum",
-        "DataUsedCapacity",
-        "AvailCapacity",
-        "TotalCapacity",
-        "UsedPct",
-        "MaxDiskUsedPct",
-        "ErrMsg",
-        "Version",
-        "Status",
-        "DataTotalCapacity",
-        "DataUsedPct",
-        "CpuCores",
-        "MemLimit",
-        "NumRunningQueries",
-        "MemUsedPct",
-        "CpuUsedPct",
-    )
-    now = time.strftime(STATUS_TIME, time.gmtime())
-    rows = []
-    for backend in session.cluster.backends:
-        rows.append(
-            (
-                backend.id,
-                "127.0.0.1",
-                9050,
-                9060,
-                backend.port,
-                8060,
-                now,
-                now,
-                "true",
-                "false",
-                "false",
-                0,
-                "0.000 B",
-                "1.000 TB",
-                "1.000 TB",
-                "0.00 %",
-                "0.00 %",
-                "",
-                f"{session.cluster.version} rockpool",
-                "{}",
-                "1.000 TB",
-                "0.00 %",
-                2,
-                "1GB",
-                0,
-                "0.00 %",
-                "0.0 %",
-            )
-        )
-    return finish(session, tokens, names, rows)
-
-
-def compute_nodes(session, tokens):
-    session.require("operate")
-    return finish(
-        session,
-        tokens,
-        ("ComputeNodeId", "IP", "HeartbeatPort", "BePort", "HttpPort", "BrpcPort", "Alive"),
-        [],
-    )
-
-
-def transaction(session, tokens):
-    name = _from_database(session, tokens)
-    names = (
-        "TransactionId",
-        "Label",
-        "Coordinator",
-        "TransactionStatus",
-        "LoadJobSourceType",
-        "PrepareTime",
-        "PreparedTime",
-        "CommitTime",
-        "PublishTime",
-        "FinishTime",
-        "Reason",
-        "ErrorReplicasCount",
-        "ListenerId",
-        "TimeoutMs",
-        "PreparedTimeoutMs",
-        "ErrMsg",
-    )
-    rows = []
-    for txn in session.cluster.txns.of_database(name):
-        times = [_time(txn[k]) for k in ("begin", "prepared", "commit", "commit", "finish")]
-        rows.append(
-            (
-                txn["id"],
-                txn["label"],
-                txn["coordinator"],
-                txn["state"],
-                txn["source"],
-                *times,
-                txn["reason"],
-                0,
-                -1,
-                txn["timeout"] * 1000,
-                (txn["prepared_timeout"] or 86400) * 1000,
-                "",
-            )
-        )
-    if not tokens.is_word("WHERE"):
-        tokens.fail("WHERE id = N or label = 'L'")
-    rest = re.sub(r"(?i)\bid\b", "TransactionId", tokens.sql[tokens.peek().start :])
-    found = _filtered(session, names, rows, rest)
-    if not found.rows:
-        raise SqlError(f"transaction with {rest.removeprefix('WHERE').strip()} does not exist")
-    return found
-
-
-def _time(seconds):
-    return None if seconds is None else time.strftime(STATUS_TIME, time.gmtime(seconds))
-
-
-def processlist(session, tokens):
-    names = (
-        "ServerName",
-        "Id",
-        "User",
-        "Host",
-        "Db",
-        "Command",
-        "ConnectionStartTime",
-        "Time",
-        "State",
-        "Info",
-    )
-    now = time.strftime(STATUS_TIME, time.gmtime())
-    row = (
-        "127.0.0.1",
-        session.connection_id,
-        session.user,
-        "127.0.0.1",
-        session.database,
-        "Query",
-        now,
-        0,
-        "OK",
-        tokens.sql,
-    )
-    return finish(session, tokens, names, [row])
-
-
 def warnings(session, tokens):
     return finish(session, tokens, ("Level", "Code", "Message"), [])
 
@@ -406,13 +138,13 @@ def charset(session, tokens):
 
 def alter_table(session, tokens):
     names = ("JobId", "TableName", "CreateTime", "FinishTime", "IndexName", "State")
-    name = _from_database(session, tokens)
+    name = from_database(session, tokens)
     tokens.take("FROM", name)
     return finish(session, tokens, names, [])
 
 
 def table_status(session, tokens):
-    name = _from_database(session, tokens)
+    name = from_database(session, tokens)
     names = ("Name", "Engine", "Comment")
     rows = [(t.name, "StarRocks", t.comment) for t in session.engine.tables_of(name)]
     return finish(session, tokens, names, rows)
@@ -428,30 +160,6 @@ def grants(session, tokens):
     )
 
 
-def frontend_config(session):
-    manager = session.cluster.txns
-    return {
-        "label_keep_max_num": ("int", manager.label_keep_max_num),
-        "label_keep_max_second": ("int", manager.label_keep_max_second),
-        "max_running_txn_num_per_db": ("int", manager.max_running),
-        "prepared_transaction_default_timeout_second": ("int", 86400),
-        "transaction_clean_interval_second": ("int", 30),
-        "stream_load_default_timeout_second": ("int", 600),
-        "max_stream_load_timeout_second": ("int", 259200),
-        "empty_load_as_error": ("boolean", "true"),
-    }
-
-
-def admin(session, tokens):
-    session.require("operate")
-    tokens.expect("ADMIN")
-    if not tokens.take("SHOW", "FRONTEND", "CONFIG"):
-        raise not_implemented(f"ADMIN {tokens.peek().text.upper()}")
-    names = ("Key", "AliasNames", "Value", "Type", "IsMutable", "Comment")
-    rows = [(k, "[]", v, t, "true", "") for k, (t, v) in sorted(frontend_config(session).items())]
-    return finish(session, tokens, names, rows)
-
-
 SHOWS = [
     (("DATABASES",), databases),
     (("SCHEMAS",), databases),
@@ -463,14 +171,14 @@ SHOWS = [
     (("PARTITIONS",), partitions),
     (("COLUMNS",), columns),
     (("FIELDS",), columns),
-    (("FRONTENDS",), frontends),
-    (("BACKENDS",), backends),
-    (("COMPUTE", "NODES"), compute_nodes),
+    (("FRONTENDS",), showcluster.frontends),
+    (("BACKENDS",), showcluster.backends),
+    (("COMPUTE", "NODES"), showcluster.compute_nodes),
     (("GLOBAL", "VARIABLES"), variables),
     (("SESSION", "VARIABLES"), variables),
     (("VARIABLES",), variables),
-    (("TRANSACTION",), transaction),
-    (("PROCESSLIST",), processlist),
+    (("TRANSACTION",), showcluster.transaction),
+    (("PROCESSLIST",), showcluster.processlist),
     (("WARNINGS",), warnings),
     (("ENGINES",), engines),
     (("COLLATION",), collation),

@@ -1,4 +1,7 @@
-"""The statements of a MySQL session: queries, SET, USE and the DDL; SHOW is in `show`."""
+"""The statements of a MySQL session: queries, SET and USE.
+
+The DDL is in `definitions`, SHOW in `show`.
+"""
 
 import datetime
 import re
@@ -6,19 +9,8 @@ import zoneinfo
 
 import duckdb
 
-from rockpool import catalog, ddl, infoschema, results, show, sqlfront
-from rockpool.errors import (
-    BAD_DB,
-    DB_MISSING,
-    NO_DB,
-    SYNTAX,
-    UNKNOWN,
-    UNKNOWN_COLUMN,
-    UNKNOWN_TABLE,
-    UNKNOWN_VARIABLE,
-    SqlError,
-    not_implemented,
-)
+from rockpool import definitions, infoschema, results, show, showcluster, sqlfront
+from rockpool.errors import NO_DB, UNKNOWN_VARIABLE, SqlError, not_implemented, sql_error
 from rockpool.lexer import Tokens
 from rockpool.variables import DEFAULTS, READ_ONLY
 
@@ -162,122 +154,6 @@ class Session:
         tokens.expect_end()
         self.use(database)
 
-    # ---- DDL
-
-    def create(self, tokens):
-        self.require("ddl")
-        tokens.expect("CREATE")
-        replace = tokens.take("OR", "REPLACE")
-        if tokens.take("VIEW"):
-            return self._create_view(tokens, replace)
-        if replace:
-            tokens.fail("VIEW")
-        if tokens.take("DATABASE") or tokens.take("SCHEMA"):
-            exists = tokens.take("IF", "NOT", "EXISTS")
-            name = tokens.identifier()
-            tokens.expect_end()
-            return self.engine.create_database(name, exists)
-        if tokens.take("TABLE"):
-            exists, database, table = ddl.parse_create_table(tokens)
-            table.database = self._database(database)
-            return self.engine.create_table(table, exists)
-        raise not_implemented(f"CREATE {tokens.peek().text.upper()}")
-
-    def _create_view(self, tokens, replace):
-        exists = tokens.take("IF", "NOT", "EXISTS")
-        database, name = tokens.qualified()
-        names = _view_names(tokens) if tokens.take("(") else None
-        comment = tokens.string() if tokens.take("COMMENT") else ""
-        tokens.expect("AS")
-        text = tokens.sql[tokens.peek().start :].strip().rstrip(";")
-        database = self._database(database)
-        catalog.check_name("table", name)
-        tree = sqlfront.parse(text)
-        titles = names or sqlfront.column_titles(tree)
-        context = self.context()
-        translated = sqlfront.translate(tree, context)
-        if context.info_tables:
-            raise not_implemented("a view on information_schema")
-        view = catalog.Table(database=database, name=name, view=text, comment=comment)
-        view.columns = self._view_columns(translated, titles)
-        listed = ", ".join(f'"{c.name}"' for c in view.columns)
-        self.engine.create_view(
-            view, f"SELECT * FROM ({translated}) AS body({listed})", exists, replace
-        )
-        return None
-
-    def _view_columns(self, translated, titles):
-        try:
-            described = self.engine.cursor().execute(f"DESCRIBE {translated}").fetchall()
-        except duckdb.Error as error:
-            raise sql_error(error) from None
-        names = titles or [d[0] for d in described]
-        if len(names) != len(described):
-            raise catalog.analyze_error("Column number of view doesn't match its definition")
-        if len({n.lower() for n in names}) != len(names):
-            raise catalog.analyze_error(f"Duplicate column name in {names}")
-        return [catalog.Column(n, from_duckdb(d[1])) for n, d in zip(names, described)]
-
-    def drop(self, tokens):
-        self.require("ddl")
-        tokens.expect("DROP")
-        kind = tokens.next().text.upper()
-        exists = tokens.take("IF", "EXISTS")
-        if kind in ("DATABASE", "SCHEMA"):
-            return self._drop_database(tokens, exists)
-        if kind not in ("TABLE", "VIEW"):
-            raise not_implemented(f"DROP {kind}")
-        database, name = tokens.qualified()
-        tokens.take("FORCE")
-        tokens.expect_end()
-        try:
-            table = self.engine.find_table(self._database(database), name)
-        except SqlError as error:
-            if exists and error.code in (UNKNOWN_TABLE, BAD_DB):
-                return None
-            raise
-        if (kind == "VIEW") != (table.view is not None):
-            raise SqlError(
-                f"Unknown {kind.lower()} '{name}': it is a {'table' if kind == 'VIEW' else 'view'}",
-                UNKNOWN_TABLE,
-            )
-        return self.engine.drop_table(table)
-
-    def _drop_database(self, tokens, exists):
-        name = tokens.name()
-        tokens.take("FORCE")
-        tokens.expect_end()
-        if name not in self.engine.databases:
-            if exists:
-                return None
-            raise SqlError(f"Can't drop database '{name}'; database doesn't exist", DB_MISSING)
-        self.engine.drop_database(name)
-        if self.database == name:
-            self.database = None
-        return None
-
-    def truncate(self, tokens):
-        self.require("ddl")
-        tokens.expect("TRUNCATE", "TABLE")
-        table = self.find_table(tokens)
-        if tokens.is_word("PARTITION"):
-            raise not_implemented("TRUNCATE … PARTITION")
-        tokens.expect_end()
-        if table.view is not None:
-            raise catalog.analyze_error(f"{table.name} is a view")
-        return self.engine.truncate_table(table)
-
-    def alter(self, tokens):
-        self.require("ddl")
-        tokens.expect("ALTER", "TABLE")
-        table = self.find_table(tokens)
-        if table.view is not None:
-            raise catalog.analyze_error(f"{table.name} is a view")
-        if not tokens.is_word("ADD", "COLUMN"):
-            raise not_implemented("ALTER TABLE other than ADD COLUMN")
-        added, after = ddl.parse_add_columns(tokens, table)
-        return self.engine.add_columns(table, added, after)
-
     # ---- SET
 
     def set(self, tokens):
@@ -356,48 +232,6 @@ class Session:
         )
 
 
-def _view_names(tokens):
-    """`a [COMMENT "…"], …)` behind the name of a view."""
-    names = []
-    while True:
-        names.append(tokens.identifier())
-        if tokens.take("COMMENT"):
-            tokens.string()
-        if not tokens.take(","):
-            break
-    tokens.expect(")")
-    return names
-
-
-def from_duckdb(kind):
-    """The catalog type of a view's column."""
-    if kind.startswith("DECIMAL("):
-        precision, scale = kind[8:-1].split(",")
-        return catalog.Type("DECIMAL", precision=int(precision), scale=int(scale))
-    names = {
-        "INTEGER": "INT",
-        "HUGEINT": "LARGEINT",
-        "TIMESTAMP": "DATETIME",
-        "BLOB": "VARBINARY",
-        "UBIGINT": "LARGEINT",
-        "TIMESTAMP_S": "DATETIME",
-        "TIMESTAMP_NS": "DATETIME",
-        "JSON": "JSON",
-    }
-    name = names.get(kind, kind)
-    if name == "VARCHAR" or name not in (
-        *catalog.INTEGERS,
-        "FLOAT",
-        "DOUBLE",
-        "BOOLEAN",
-        "DATE",
-        "DATETIME",
-        "JSON",
-    ):
-        return catalog.Type("VARCHAR", length=catalog.MAX_VARCHAR)
-    return catalog.Type(name)
-
-
 def time_zone(name):
     match = OFFSET.match(name)
     if match:
@@ -409,17 +243,6 @@ def time_zone(name):
         return zoneinfo.ZoneInfo("UTC" if name.upper() in ("SYSTEM", "UTC") else name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         raise SqlError(f"Unknown or incorrect time zone: '{name}'", 1298) from None
-
-
-def sql_error(error):
-    """DuckDB's complaints under the server's numbers."""
-    message = str(error).split("\n")[0]
-    detail = f"Getting analyzing error. Detail message: {message}."
-    if isinstance(error, duckdb.BinderException) and "not found" in message:
-        return SqlError(detail, UNKNOWN_COLUMN)
-    if isinstance(error, duckdb.BinderException | duckdb.ParserException | duckdb.CatalogException):
-        return SqlError(detail, SYNTAX)
-    return SqlError(message, UNKNOWN)
 
 
 KNOWN_STATEMENTS = (
@@ -448,15 +271,15 @@ KNOWN_STATEMENTS = (
     "SYNC",
 )
 HANDLERS = {
-    "CREATE": Session.create,
-    "DROP": Session.drop,
-    "TRUNCATE": Session.truncate,
-    "ALTER": Session.alter,
+    "CREATE": definitions.create,
+    "DROP": definitions.drop,
+    "TRUNCATE": definitions.truncate,
+    "ALTER": definitions.alter,
     "USE": Session.use_statement,
     "SET": Session.set,
     "EXPLAIN": Session.explain,
     "SHOW": show.show,
     "DESC": show.describe,
     "DESCRIBE": show.describe,
-    "ADMIN": show.admin,
+    "ADMIN": showcluster.admin,
 }

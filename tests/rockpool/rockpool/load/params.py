@@ -5,6 +5,7 @@ import re
 
 from rockpool.errors import LoadError
 
+MAX_BODY_MB = 10240
 LABEL = re.compile(r"^[-\w]{1,128}$", re.ASCII)
 FORMATS = {
     "csv": ("csv", None),
