@@ -172,3 +172,9 @@ fixture_expect_header(const struct http_seen *seen, const char *name, const char
                got ? got : "missing",
                value ? value : "missing");
 }
+
+enum mr_outcome
+fixture_settle(struct fixture *f)
+{
+    return mr_load_settled(f->loader, &f->job, NULL, &f->reply);
+}

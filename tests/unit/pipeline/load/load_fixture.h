@@ -56,3 +56,6 @@ bool fixture_same_body(const struct fixture *f, const struct http_seen *seen);
 
 /* The request carried this header; value NULL: it did not. */
 void fixture_expect_header(const struct http_seen *seen, const char *name, const char *value);
+
+/* The job, to its certain outcome; the reply is in f->reply. */
+enum mr_outcome fixture_settle(struct fixture *f);

@@ -7,12 +7,6 @@
 #include "millrace/base/clock.h"
 #include "test.h"
 
-static enum mr_outcome
-settle(struct fixture *f)
-{
-    return mr_load_settled(f->loader, &f->job, NULL, &f->reply);
-}
-
 /* Starts with an attempt whose answer is lost after the body arrived. */
 static void
 lost_answer(struct fixture *f)
@@ -38,7 +32,7 @@ Test(load_settled, a_load_that_was_committed_before_its_answer_was_lost_is_done_
         struct fixture f;
         lost_answer(&f);
         fixture_answer(f.fe, states[i]);
-        T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
+        T_INT_EQ(fixture_settle(&f), MR_OUTCOME_DONE);
         T_INT_EQ(f.reply.outcome, MR_OUTCOME_DONE);
         T_INT_EQ(f.reply.visible, i == 0);
         T_INT_EQ(http_script_requests(f.be), 1);
@@ -59,7 +53,7 @@ Test(load_settled, an_aborted_load_is_sent_again_with_the_same_label_and_bytes)
     fixture_answer(f.fe, "state_aborted");
     fixture_redirect(&f);
     fixture_answer(f.be, "success");
-    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
+    T_INT_EQ(fixture_settle(&f), MR_OUTCOME_DONE);
     T_INT_EQ(http_script_requests(f.be), 2);
     for (unsigned i = 0; i < 2; i++) {
         T_TRUE(fixture_same_body(&f, http_script_seen(f.be, i)));
@@ -79,7 +73,7 @@ Test(load_settled, a_running_load_is_asked_for_until_its_state_changes)
     fixture_answer(f.fe, "state_prepare");
     fixture_answer(f.fe, "state_prepared");
     fixture_answer(f.fe, "state_committed");
-    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
+    T_INT_EQ(fixture_settle(&f), MR_OUTCOME_DONE);
     T_INT_EQ(http_script_requests(f.be), 1);
     T_INT_EQ(http_script_requests(f.fe), 5);
     fixture_stop(&f);
@@ -92,7 +86,7 @@ Test(load_settled, a_label_that_nobody_knows_is_sent_again_while_labels_are_kept
     fixture_answer(f.fe, "state_unknown");
     fixture_redirect(&f);
     fixture_answer(f.be, "success");
-    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
+    T_INT_EQ(fixture_settle(&f), MR_OUTCOME_DONE);
     T_INT_EQ(http_script_requests(f.be), 2);
     T_TRUE(fixture_same_body(&f, http_script_seen(f.be, 1)));
     fixture_stop(&f);
@@ -104,7 +98,7 @@ Test(load_settled, past_that_time_an_unknown_label_is_fatal_and_never_guessed)
     lost_answer(&f);
     f.hub->limits.horizon_ms = -f.hub->load_timeout_s * 1000 - 1;
     fixture_answer(f.fe, "state_unknown");
-    T_INT_EQ(settle(&f), MR_OUTCOME_FATAL);
+    T_INT_EQ(fixture_settle(&f), MR_OUTCOME_FATAL);
     T_TRUE(!f.reply.mendable);
     T_STR_EQ(f.reply.cause, "label forgotten");
     T_TRUE(strstr(f.reply.hint, "label_keep_max_num") != NULL);
@@ -120,7 +114,7 @@ Test(load_settled, an_older_label_that_is_still_known_proves_that_this_one_is_no
     fixture_redirect(&f);
     fixture_answer(f.be, "success");
     f.job.label = "orders-k7-11";
-    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
+    T_INT_EQ(fixture_settle(&f), MR_OUTCOME_DONE);
     f.job.label = "orders-k7-12";
     f.hub->limits.horizon_ms = -f.hub->load_timeout_s * 1000 - 1;
     http_script_add(f.be, (struct http_step){.act = HTTP_DROP});
@@ -128,7 +122,7 @@ Test(load_settled, an_older_label_that_is_still_known_proves_that_this_one_is_no
     fixture_answer(f.fe, "state_visible");
     fixture_redirect(&f);
     fixture_answer(f.be, "success");
-    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
+    T_INT_EQ(fixture_settle(&f), MR_OUTCOME_DONE);
     T_TRUE(is_label_question(http_script_seen(f.fe, 2), "orders-k7-12"));
     T_TRUE(is_label_question(http_script_seen(f.fe, 3), "orders-k7-11"));
     T_INT_EQ(http_script_requests(f.be), 3);
@@ -145,11 +139,11 @@ Test(load_settled, a_label_that_is_not_visible_yet_is_no_witness)
     fixture_answer(f.be, "publish_timeout");
     fixture_answer(f.be, "success");
     f.job.label = "orders-k7-11";
-    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
+    T_INT_EQ(fixture_settle(&f), MR_OUTCOME_DONE);
     mri_load_hub_witness(f.hub, witness);
     T_STR_EQ(witness, "");
     f.job.label = "orders-k7-12";
-    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
+    T_INT_EQ(fixture_settle(&f), MR_OUTCOME_DONE);
     mri_load_hub_witness(f.hub, witness);
     T_STR_EQ(witness, "orders-k7-12");
     fixture_stop(&f);
@@ -163,13 +157,13 @@ Test(load_settled, an_older_label_that_is_forgotten_too_proves_nothing)
     fixture_redirect(&f);
     fixture_answer(f.be, "success");
     f.job.label = "orders-k7-11";
-    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
+    T_INT_EQ(fixture_settle(&f), MR_OUTCOME_DONE);
     f.job.label = "orders-k7-12";
     f.hub->limits.horizon_ms = -f.hub->load_timeout_s * 1000 - 1;
     http_script_add(f.be, (struct http_step){.act = HTTP_DROP});
     fixture_answer(f.fe, "state_unknown");
     fixture_answer(f.fe, "state_unknown");
-    T_INT_EQ(settle(&f), MR_OUTCOME_FATAL);
+    T_INT_EQ(fixture_settle(&f), MR_OUTCOME_FATAL);
     T_INT_EQ(http_script_requests(f.be), 2);
     fixture_stop(&f);
 }
@@ -188,7 +182,7 @@ Test(load_settled, every_fe_is_asked_before_a_label_counts_as_unknown)
     http_script_add(f.be, (struct http_step){.act = HTTP_DROP});
     fixture_answer(f.fe, "state_unknown");
     fixture_answer(second, "state_visible");
-    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
+    T_INT_EQ(fixture_settle(&f), MR_OUTCOME_DONE);
     T_INT_EQ(http_script_requests(second), 1);
     T_INT_EQ(http_script_requests(f.be), 1);
     fixture_stop(&f);
@@ -236,7 +230,7 @@ Test(load_settled, a_follower_sends_the_question_on_to_an_allowed_leader_only)
     http_script_add(f.fe, (struct http_step){.status = 307, .location = elsewhere});
     http_script_add(f.fe, (struct http_step){.status = 307, .location = leader_url});
     fixture_answer(leader, "state_visible");
-    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
+    T_INT_EQ(fixture_settle(&f), MR_OUTCOME_DONE);
     T_INT_EQ(http_script_requests(f.fe), 3);
     T_INT_EQ(http_script_requests(leader), 1);
     T_TRUE(is_label_question(http_script_seen(leader, 0), "orders-k7-12"));
@@ -252,7 +246,7 @@ Test(load_settled, a_label_that_runs_already_is_waited_for_and_not_replaced)
     fixture_answer(f.be, "label_exists_running");
     fixture_answer(f.fe, "state_prepare");
     fixture_answer(f.fe, "state_visible");
-    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
+    T_INT_EQ(fixture_settle(&f), MR_OUTCOME_DONE);
     T_INT_EQ(http_script_requests(f.be), 1);
     fixture_stop(&f);
 }
@@ -263,7 +257,7 @@ Test(load_settled, a_label_of_an_earlier_attempt_that_is_finished_is_done)
     fixture_start(&f);
     fixture_redirect(&f);
     fixture_answer(f.be, "label_exists_finished");
-    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
+    T_INT_EQ(fixture_settle(&f), MR_OUTCOME_DONE);
     T_INT_EQ(http_script_requests(f.fe), 1);
     fixture_stop(&f);
 }
@@ -277,24 +271,8 @@ Test(load_settled, questions_that_nobody_answers_are_asked_again)
     fixture_answer(f.fe, "garbage_html");
     fixture_answer(f.fe, "fe_unauthorized");
     fixture_answer(f.fe, "state_visible");
-    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
+    T_INT_EQ(fixture_settle(&f), MR_OUTCOME_DONE);
     T_INT_EQ(http_script_requests(f.be), 1);
-    fixture_stop(&f);
-}
-
-Test(load_settled, back_pressure_is_waited_out_with_the_same_label)
-{
-    struct fixture f;
-    fixture_start(&f);
-    for (int i = 0; i < 4; i++)
-        fixture_redirect(&f);
-    fixture_answer(f.be, "fail_too_many_versions");
-    fixture_answer(f.be, "fail_running_txns");
-    fixture_answer(f.be, "fail_write_lock");
-    fixture_answer(f.be, "success");
-    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
-    T_INT_EQ(http_script_requests(f.be), 4);
-    T_STR_EQ(http_seen_header(http_script_seen(f.be, 3), "label"), "orders-k7-12");
     fixture_stop(&f);
 }
 
@@ -304,70 +282,10 @@ Test(load_settled, refused_rows_end_the_job_at_once)
     fixture_start(&f);
     fixture_redirect(&f);
     fixture_answer(f.be, "fail_filtered_rows");
-    T_INT_EQ(settle(&f), MR_OUTCOME_REJECTED);
+    T_INT_EQ(fixture_settle(&f), MR_OUTCOME_REJECTED);
     T_STR_EQ(f.reply.message, "too many filtered rows");
     T_INT_EQ(f.reply.rows_filtered, 1);
     T_INT_EQ(http_script_requests(f.be), 1);
-    fixture_stop(&f);
-}
-
-Test(load_settled, what_an_operator_can_mend_is_waited_for)
-{
-    struct fixture f;
-    fixture_start(&f);
-    fixture_answer(f.fe, "fe_unauthorized");
-    fixture_answer(f.fe, "fe_unknown_table");
-    fixture_answer(f.fe, "fe_unauthorized");
-    fixture_redirect(&f);
-    fixture_answer(f.be, "success");
-    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
-    T_INT_EQ(http_script_requests(f.fe), 4);
-    fixture_stop(&f);
-}
-
-Test(load_settled, what_waiting_cannot_mend_is_fatal_at_once)
-{
-    struct fixture f;
-    fixture_start(&f);
-    (void)snprintf(f.be_url, sizeof f.be_url, "http://localhost:%u/x", http_script_port(f.be));
-    fixture_redirect(&f);
-    T_INT_EQ(settle(&f), MR_OUTCOME_FATAL);
-    T_INT_EQ(http_script_requests(f.fe), 1);
-    fixture_stop(&f);
-}
-
-Test(load_settled, a_dead_fe_is_passed_over_without_a_pause)
-{
-    struct fixture f;
-    static char dead[64];
-    fixture_servers(&f);
-    (void)snprintf(dead, sizeof dead, "http://127.0.0.1:%u", http_script_dead_port());
-    f.fe_items[0] = dead;
-    f.fe_items[1] = f.fe_url;
-    f.config.starrocks.fe.count = 2;
-    fixture_loader(&f);
-    f.hub->limits.pause_min_ms = f.hub->limits.pause_max_ms = 60000;
-    fixture_redirect(&f);
-    fixture_answer(f.be, "success");
-    int64_t begin = mr_clock_monotonic_ms();
-    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
-    T_TRUE(mr_clock_monotonic_ms() - begin < 20000);
-    fixture_stop(&f);
-}
-
-Test(load_settled, a_dead_backend_is_passed_over_by_asking_the_fe_again)
-{
-    struct fixture f;
-    static char dead[64];
-    fixture_start(&f);
-    f.hub->limits.pause_min_ms = f.hub->limits.pause_max_ms = 60000;
-    (void)snprintf(dead, sizeof dead, "http://127.0.0.1:%u/x", http_script_dead_port());
-    http_script_add(f.fe, (struct http_step){.status = 307, .location = dead});
-    fixture_redirect(&f);
-    fixture_answer(f.be, "success");
-    int64_t begin = mr_clock_monotonic_ms();
-    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
-    T_TRUE(mr_clock_monotonic_ms() - begin < 20000);
     fixture_stop(&f);
 }
 
@@ -378,29 +296,9 @@ Test(load_settled, rows_that_the_server_counted_otherwise_are_counted_and_done)
     fixture_redirect(&f);
     fixture_answer(f.be, "success");
     f.body.rows = 5; /* the reply says 4 */
-    T_INT_EQ(settle(&f), MR_OUTCOME_DONE);
+    T_INT_EQ(fixture_settle(&f), MR_OUTCOME_DONE);
     struct mr_load_counts c;
     mr_load_hub_counts(f.hub, &c);
     T_INT_EQ(c.row_differences, 1);
-    fixture_stop(&f);
-}
-
-Test(load_settled, pauses_grow_from_100_ms_to_30_s_and_are_spread)
-{
-    struct fixture f;
-    fixture_start(&f);
-    f.hub->limits.pause_min_ms = 100;
-    f.hub->limits.pause_max_ms = 30000;
-    int64_t least = INT64_MAX, most = 0;
-    for (int i = 0; i < 200; i++) {
-        int64_t first = mri_load_backoff_ms(f.loader, 1), third = mri_load_backoff_ms(f.loader, 3);
-        int64_t late = mri_load_backoff_ms(f.loader, 1000000);
-        T_TRUE(first >= 50 && first <= 100);
-        T_TRUE(third >= 200 && third <= 400);
-        T_TRUE(late >= 15000 && late <= 30000);
-        least = late < least ? late : least;
-        most = late > most ? late : most;
-    }
-    T_TRUE(most - least > 5000);
     fixture_stop(&f);
 }
