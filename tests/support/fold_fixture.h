@@ -3,7 +3,11 @@
  * Threads: a map belongs to one thread. Memory: ff_map_fini. Errors: abort, with a message. */
 #pragma once
 
+#include "millrace/base/attr.h"
 #include "millrace/fold.h"
+
+/* Ends the program with this message. */
+MR_NORETURN void ff_die(const char *what);
 
 /* Columns of ff_columns, in this order. */
 enum ff_column { FF_AT, FF_NAME, FF_NUM, FF_FLAG, FF_PRICE, FF_WIDE, FF_RATIO, FF_DAY, FF_COUNT };
