@@ -3,128 +3,28 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import NamedTuple
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer
 
-from crash import pool
 from harness import events
 from harness.broker import Broker
 from harness.program import Millrace
-from harness.starrocks import Rockpool, stream_load
+from harness.starrocks import Rockpool
 from harness.wait import stays, until
-
-LEDGER = ["pipeline", "topic", "partition", "chain", "n", "start", "end", "consumed", "detail",
-          "quarantined", "filtered", "late", "tombstones", "rollups", "updated_at"]
-CHAINS = ["pipeline", "topic", "partition", "chain", "seq", "start", "announced_at"]
-NOON = "2026-02-02 12:00:00"
-OLD, NEW = "aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"
-
-
-class Stage(NamedTuple):
-    """A pipeline whose partition 0 ended at 5 (unit 3 of NEW); of partition 1 a chain is open."""
-
-    program: Millrace
-    kafka: Broker
-    starrocks: Rockpool
-    name: str
-
-    @property
-    def group(self) -> str:
-        return self.program.config["source"]["kafka"]["group"]
-
-    def ledger(self, action: str, *options: str) -> CompletedProcess:
-        return self.program.command("ledger", action, *options, str(self.program.path))
-
-    def commit(self, partition: int, offset: int) -> None:
-        """As an admin does it: an offset without metadata."""
-        consumer = Consumer({"bootstrap.servers": self.kafka.address, "group.id": self.group})
-        place = TopicPartition(self.name, partition, offset)
-        until("the commit", lambda: not consumer.commit(offsets=[place], asynchronous=False)[0].error)
-        consumer.close()
-
-    def committed(self) -> list[int]:
-        return self.kafka.committed(self.group, self.name, 2)
-
-    def ends(self) -> list[tuple]:
-        return self.starrocks.sql("SELECT `partition`, `end`, chain, n, consumed FROM "
-                                  f"{self.name}.millrace_ledger ORDER BY `partition`")
-
-    def chains(self) -> list[tuple]:
-        return self.starrocks.sql("SELECT `partition`, chain, seq, `start` FROM "
-                                  f"{self.name}.millrace_chains ORDER BY `partition`, seq")
-
-    def come_in_late(self, partition: int, end: int) -> str:
-        """Unit 4 of NEW is committed, and visible only when it is published; gives back its label."""
-        label = f"{self.program.config['pipeline']}-{NEW}-4"
-        pool.arm(self.starrocks, {"fault": "publish_timeout", "database": self.name, "label": label,
-                                  "operation": "stream_load", "seconds": 600})
-        row = [self.program.config["pipeline"], self.name, partition, NEW, 4, 0, end, end, end,
-               0, 0, 0, 0, "{}", NOON]
-        answer = load_rows(self.starrocks, self.name, "millrace_ledger", label, LEDGER, [row])
-        assert answer["Status"] == "Publish Timeout", answer
-        return label
-
-    def ledger_that_waits(self, label: str, action: str, *options: str) -> CompletedProcess:
-        """The label is published once the command asks for its state: it began without its rows, then."""
-        asked = {"fault": "delay", "database": self.name, "label": label,
-                 "operation": "get_load_state", "seconds": 0}
-        before = self.ends()
-        pool.arm(self.starrocks, asked)
-        with ThreadPoolExecutor(1) as runner:
-            command = runner.submit(self.ledger, action, *options)
-            until("a question for the label", lambda: command.done() or any(
-                fault["hits"] for fault in pool.armed(self.starrocks)
-                if fault["fault"] == "delay" and fault.get("label") == label))
-            assert not command.done(), command.result()
-            assert self.ends() == before
-            self.publish(label)
-            return command.result()
-
-    def lose_chain(self, partition: int, chain: str) -> None:
-        """The registry forgets the chain, of this partition."""
-        columns = ",".join(f"`{c}`" for c in CHAINS)
-        answer = stream_load(
-            self.starrocks, self.name, "millrace_chains", f"undo-{chain}",
-            f"{self.program.config['pipeline']},{self.name},{partition},{chain},3,2,{NOON}\n",
-            f"{columns},__op='delete'")
-        assert answer["Status"] == "Success", answer
-
-    def publish(self, label: str) -> None:
-        pool.arm(self.starrocks, {"fault": "publish_now", "database": self.name, "label": label})
-
-
-def load_rows(server: Rockpool, database: str, table: str, label: str, columns: list[str],
-              rows: list[list]) -> dict:
-    text = "".join(",".join(str(v) for v in row) + "\n" for row in rows)
-    return stream_load(server, database, table, label, text, ",".join(f"`{c}`" for c in columns))
-
-
-def put(server: Rockpool, database: str, table: str, columns: list[str], rows: list[list]) -> None:
-    answer = load_rows(server, database, table, f"other-{table}-{database}", columns, rows)
-    assert answer["Status"] == "Success", answer
-
-
-@pytest.fixture
-def stage(
-    kafka: Broker, starrocks: Rockpool, name: str, millrace: Callable[..., Millrace]
-) -> Iterator[Stage]:
-    kafka.create_topic(name, 2)
-    kafka.produce(name, [b"{}"] * 9, partition=0)
-    program = millrace(
-        events.orders_config(kafka.address, starrocks.fe, starrocks.mysql, name, name))
-    program.apply_ddl()
-    pipeline = program.config["pipeline"]
-    put(starrocks, name, "millrace_ledger", LEDGER,
-        [[pipeline, name, 0, NEW, 3, 2, 5, 5, 5, 0, 0, 0, 0, "{}", NOON]])
-    put(starrocks, name, "millrace_chains", CHAINS,
-        [[pipeline, name, 0, OLD, 1, 0, NOON], [pipeline, name, 0, NEW, 2, 2, NOON],
-         [pipeline, name, 1, NEW, 2, 0, NOON]])
-    yield Stage(program, kafka, starrocks, name)
+from ledger_stage import (  # noqa: F401 (fixtures)
+    LEDGER,
+    NEW,
+    NOON,
+    OLD,
+    Stage,
+    orders_of,
+    put,
+    stage,
+    wait_for_rows,
+)
 
 
 def line(text: str, *words: str) -> str:
@@ -323,53 +223,6 @@ def test_a_chain_that_the_registry_knows_of_another_partition_only_stops_a_run(s
     assert "STOPS: the registry does not know the chain" in shown
 
 
-def test_forgetting_asks_first_and_then_leaves_nothing_in_the_sink(stage: Stage) -> None:
-    stage.commit(0, 2)
-    before = stage.ends(), stage.chains()
-    asked = stage.ledger("forget")
-    assert asked.returncode == 2 and "add --yes" in asked.stderr
-    assert f"{stage.name}/0: ledger row that ends at 5, 2 registry rows, 2 of them open" in asked.stdout
-    assert (stage.ends(), stage.chains()) == before
-    forgotten = stage.ledger("forget", "--yes")
-    assert forgotten.returncode == 0, forgotten.stderr
-    assert "forgotten: 2 partitions" in forgotten.stdout and stage.group in forgotten.stdout
-    assert stage.ends() == [] and stage.chains() == []
-    assert stage.committed() == [-1001, -1001]
-
-
-def test_forgetting_one_partition_leaves_the_others(stage: Stage) -> None:
-    stage.commit(0, 2)
-    stage.commit(1, 1)
-    forgotten = stage.ledger("forget", "--yes", "--topic", stage.name, "--partition", "1")
-    assert forgotten.returncode == 0, forgotten.stderr
-    assert len(stage.ends()) == 1 and [row[0] for row in stage.chains()] == [0, 0]
-    assert stage.committed() == [2, -1001]
-
-
-def test_forgetting_waits_for_a_unit_that_is_committed_and_not_yet_visible(stage: Stage) -> None:
-    """Its row, of a partition that had none, appears after the command began, and is deleted too."""
-    label = stage.come_in_late(partition=1, end=3)
-    forgotten = stage.ledger_that_waits(label, "forget", "--yes")
-    assert forgotten.returncode == 0, forgotten.stderr
-    stays("nothing left", lambda: stage.ends() == [] and stage.chains() == [], for_s=1.0)
-
-
-def test_forgetting_gives_up_with_nothing_deleted_when_a_unit_stays_invisible(stage: Stage) -> None:
-    stage.commit(0, 2)
-    stage.program.config["sink"]["starrocks"]["load_timeout"] = "1s"
-    stage.program.write()
-    label = stage.come_in_late(partition=1, end=3)
-    before = stage.ends(), stage.chains()
-    late = stage.ledger("forget", "--yes")
-    assert late.returncode == 4, late.stdout + late.stderr
-    assert f"label {label} is committed, but its rows cannot be read" in late.stderr
-    assert "HINT: no row was changed; run the command again" in late.stderr
-    assert (stage.ends(), stage.chains(), stage.committed()) == (*before, [2, -1001])
-    stage.publish(label)
-    assert stage.ledger("forget", "--yes").returncode == 0
-    assert stage.ends() == [] and stage.chains() == [] and stage.committed() == [-1001, -1001]
-
-
 @pytest.mark.parametrize("rewind", [False, True])
 def test_an_accepted_place_is_not_moved_by_a_unit_that_becomes_visible_later(
     stage: Stage, rewind: bool
@@ -405,15 +258,6 @@ def test_check_live_asks_whether_this_server_can_load_exactly_once(
         server.stop()
 
 
-def orders_of(kafka: Broker, name: str, first: int, count: int) -> None:
-    kafka.produce(name, [events.encode(events.order(i)) for i in range(first, first + count)])
-
-
-def wait_for_rows(starrocks: Rockpool, name: str, count: int) -> None:
-    until(f"{count} rows", lambda: starrocks.one("SELECT COUNT(*) FROM orders", name) == count,
-          timeout_s=40)
-
-
 @pytest.mark.parametrize("rewind", [False, True])
 def test_a_run_that_a_reset_stopped_goes_on_where_the_operator_said(
     orders: Millrace, kafka: Broker, starrocks: Rockpool, name: str, rewind: bool
@@ -438,25 +282,4 @@ def test_a_run_that_a_reset_stopped_goes_on_where_the_operator_said(
     assert run.stop() == 0, run.log[-3000:]
     offsets = starrocks.sql("SELECT _offset FROM orders ORDER BY _offset", name)
     assert [row[0] for row in offsets] == [o for o in range(20) if rewind or o not in (10, 11)]
-    orders.assert_verified()
-
-
-def test_after_forget_the_next_start_is_a_first_one(
-    orders: Millrace, kafka: Broker, starrocks: Rockpool, name: str
-) -> None:
-    """Into emptied tables everything is read again, from the beginning, and the books agree."""
-    stage = Stage(orders, kafka, starrocks, name)
-    orders_of(kafka, name, 0, 10)
-    run = orders.start()
-    wait_for_rows(starrocks, name, 10)
-    assert run.stop() == 0, run.log[-3000:]
-    forgotten = stage.ledger("forget", "--yes")
-    assert forgotten.returncode == 0, forgotten.stdout + forgotten.stderr
-    assert "The next start is a first one" in forgotten.stdout
-    for table in ("orders", "orders_1m", "orders_quarantine"):
-        starrocks.sql(f"TRUNCATE TABLE {name}.{table}")
-    orders_of(kafka, name, 10, 5)
-    run = orders.start()
-    wait_for_rows(starrocks, name, 15)
-    assert run.stop() == 0, run.log[-3000:]
     orders.assert_verified()
