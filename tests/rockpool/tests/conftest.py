@@ -104,6 +104,16 @@ def table(cluster):
     return create
 
 
+@pytest.fixture
+def pair(table):
+    return table("k INT, v VARCHAR(10)", "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)")
+
+
+@pytest.fixture
+def label(cluster):
+    return cluster.fresh("txn")
+
+
 @pytest.fixture(scope="module")
 def fault_pool(tmp_path_factory):
     """A stand-in for the faults of one module."""

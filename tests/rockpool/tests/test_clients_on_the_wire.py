@@ -1,13 +1,7 @@
 """What the official clients do on the wire, step by step."""
 
-import pytest
 from rockpool_support import DATABASE
 from rockpool_wire import Wire
-
-
-@pytest.fixture
-def pair(table):
-    return table("k INT, v VARCHAR(10)", "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)")
 
 
 def test_connections_without_a_byte_are_normal(cluster, pair):

@@ -12,7 +12,17 @@ import sys
 import pytest
 from rockpool_support import HOME, REAL, Rockpool
 
-PARTS = ("fault_registry", "json", "labels", "multi", "mysql", "stream_load", "transaction")
+PARTS = (
+    "fault_registry",
+    "json",
+    "labels",
+    "multi",
+    "mysql",
+    "stream_load",
+    "stream_load_csv",
+    "transaction",
+    "transaction_loads",
+)
 
 
 def run_suite(parts, **variables):

@@ -4,11 +4,6 @@ import pytest
 from rockpool_support import DATABASE, REAL, Rockpool
 
 
-@pytest.fixture
-def pair(table):
-    return table("k INT, v VARCHAR(10)", "DUPLICATE KEY(k) DISTRIBUTED BY HASH(k)")
-
-
 def test_get_load_state_has_shape_a(cluster, pair):
     """{"state":"VISIBLE","status":"OK","code":"0","msg":"Success","message":"OK"}"""
     label = cluster.fresh("state")
