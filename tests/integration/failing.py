@@ -1,13 +1,8 @@
 """One failure, made on purpose: a pipeline on a real broker and rockpool, with a producer that does not
 pause, members that end or stop at named points, and the crash campaign's oracle at the end."""
 
-import base64
-import http.client
 import itertools
-import json
 import threading
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -32,7 +27,6 @@ SOON_S = 40
 REPLAY = 'verdict="replay"'
 UNIT_IN = 'msg="unit is in"'
 PATIENT = {"socket.timeout.ms": 10_000}  # the client waits for an answer longer than a session
-ROOT_USER = base64.b64encode(b"root:").decode()
 _numbers = itertools.count(1)
 
 
@@ -178,12 +172,7 @@ class Course(Schedule):
         return next(one for one in self.open_labels() if int(one.rsplit("-", 1)[1]) > decided)
 
     def state(self, label: str) -> str:
-        """As the server tells it: VISIBLE, COMMITTED, PREPARE, ABORTED, UNKNOWN."""
-        request = urllib.request.Request(
-            f"{self.slot.starrocks.fe}/api/{self.name}/get_load_state?label={label}",
-            headers={"Authorization": f"Basic {ROOT_USER}"})
-        with urllib.request.urlopen(request, timeout=10) as reply:
-            return json.loads(reply.read())["state"]
+        return pool.state_of(self.slot.starrocks, self.name, label)
 
     @contextmanager
     def sink_down(self) -> Iterator[None]:
@@ -248,27 +237,12 @@ def read_metadata(offset: int, text: str) -> Decided:
 
 def begin_elsewhere(course: Course, label: str) -> None:
     """Somebody else begins a transaction under this label."""
-    ask_elsewhere(course, "begin", label, timeout="600")
+    pool.ask_elsewhere(course.slot.starrocks, course.name, "begin", label, timeout="600")
 
 
 def roll_back_elsewhere(course: Course, label: str) -> None:
     """Somebody else rolls back: as good as a time-out in the sink."""
-    ask_elsewhere(course, "rollback", label)
-
-
-def ask_elsewhere(course: Course, operation: str, label: str, **headers: str) -> None:
-    url = urllib.parse.urlsplit(course.slot.starrocks.fe)
-    for _ in range(2):
-        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=10)
-        connection.request("POST", f"/api/transaction/{operation}", headers={
-            "Authorization": f"Basic {ROOT_USER}", "label": label, "db": course.name,
-            "transaction_type": "multi", "Content-Length": "0", **headers})
-        reply = connection.getresponse()
-        if reply.status != 307:
-            break
-        url = urllib.parse.urlsplit(reply.getheader("Location"))
-    answer = json.loads(reply.read())
-    assert answer["Status"] == "OK", answer
+    pool.ask_elsewhere(course.slot.starrocks, course.name, "rollback", label)
 
 
 @contextmanager

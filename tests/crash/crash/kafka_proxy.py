@@ -125,8 +125,8 @@ class Connection:
 
     async def _before(self, request: Request, rule: Rule) -> bool:
         """What a rule does instead of passing the request on; False: it is to be passed on."""
+        rule.frames.append(request.frame)
         if rule.action in ("hold", "copy"):
-            rule.frames.append(request.frame)
             if rule.action == "hold":
                 rule.held.append((self, request))
             return rule.action == "hold"
@@ -136,7 +136,6 @@ class Connection:
         if rule.action == "delay":
             await asyncio.sleep(rule.seconds)
         if rule.action == "refuse_one":
-            rule.frames.append(request.frame)
             commit = OffsetCommit.read(request.frame)
             numbers = sorted(one.partition for one in commit.partitions)
             refused = numbers[rule.pick % len(numbers)]

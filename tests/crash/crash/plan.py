@@ -18,10 +18,11 @@ UNIT_POINTS = ("land.before_list", "land.before_settle", "land.settled", "unit.b
 RARE = ("read_chain", "read_unit", "rollback", "ask_state", "ask_topic")
 
 SESSION_S = 6
-FORCED = {2: "F15", 5: "F24", 7: "F9", 8: "F25"}
+FORCED = {2: "F15", 3: "unit", 5: "F24", 7: "F9", 8: "F25"}
 # In their turn, so that fifty schedules hold all of them.
 VARIANTS = {"F9": ("live",), "F15": ("kill", "heal", "freeze"), "F24": ("kill", "resume", "late"),
-            "F25": ("kill", "live", "freeze", "slow")}
+            "F25": ("kill", "live", "freeze", "slow"), "unit": ("F7", "F5", "F16", "F3", "F12")}
+NEVER_STOPS = ("mixed", "F9", "unit")
 PERIOD = 10
 GROUP_APIS = (frames.OFFSET_COMMIT, frames.OFFSET_COMMIT, frames.OFFSET_COMMIT, frames.HEARTBEAT,
               frames.JOIN_GROUP, frames.SYNC_GROUP, frames.OFFSET_FETCH, frames.FETCH,
@@ -61,7 +62,7 @@ class Plan:
 
     @property
     def may_stop(self) -> bool:
-        return self.forgets or self.kind not in ("mixed", "F9")
+        return self.forgets or self.kind not in NEVER_STOPS
 
     @property
     def is_late(self) -> bool:
@@ -71,7 +72,7 @@ class Plan:
     @property
     def hides(self) -> bool:
         """The sink says of open transactions that it knows none, as early servers do."""
-        return self.kind in FORCED.values() and self.pick % 2 == 0
+        return self.kind in FORCED.values() and (self.pick % 2 == 0 or self.variant == "F5")
 
     def lines(self) -> list[str]:
         starts = [f"member {i} starts with {', then '.join(at or 'nothing' for at in ats)}"
@@ -90,8 +91,8 @@ def draw_plan(seed: str, points: tuple[str, ...] = POINTS) -> Plan:
         seed=seed, kind=kind, variant=_variant(kind, index),
         partitions=draw.choice((2, 3, 4)) if kind != "F15" else 4,
         # Where a certain member must hold partitions there are no more members than those.
-        members={"F15": draw.choice((1, 2)), "F24": 1, "F25": draw.choice((1, 2)), "F9": 1}.get(
-            kind, draw.choice((1, 2, 2, 3))),
+        members={"F15": draw.choice((1, 2)), "F24": 1, "F25": draw.choice((1, 2)), "F9": 1,
+                 "unit": 1}.get(kind, draw.choice((1, 2, 2, 3))),
         rate=draw.choice((40, 120, 300)), chaos_s=draw.uniform(5, 10), starts=[],
         restart_after=[draw.choice((0.0, 0.0, 0.5, 2.0, SESSION_S + 1.0)) for _ in range(8)],
         steps=[], pick=draw.choice((0, 0, 1, 2, 3, 5)), forgets=forgets)

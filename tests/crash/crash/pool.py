@@ -1,8 +1,12 @@
-"""The admin port of rockpool, and which of its faults a schedule may draw."""
+"""The admin port of rockpool, which of its faults a schedule may draw, and what somebody else may ask
+of labels."""
 
+import base64
+import http.client
 import json
 import random
 import re
+import urllib.parse
 import urllib.request
 from collections.abc import Iterable
 
@@ -16,6 +20,7 @@ OPERATIONS = ("begin", "load", "commit", "rollback", "stream_load", "get_load_st
 ONE_SHOT = re.compile(r"-[az]\d+$")
 LEAVE_OPEN = ("rockpool kill -9", "rockpool status_unknown")
 FORGETTING = ("label_forgotten", "labels_evicted")
+ROOT_USER = base64.b64encode(b"root:").decode()
 
 
 def _admin(server: Rockpool, method: str, path: str, body: object = None) -> object:
@@ -45,6 +50,31 @@ def hits(server: Rockpool, fault: str) -> int:
 
 def open_transactions(server: Rockpool) -> list[dict]:
     return _admin(server, "GET", "/transactions")
+
+
+def state_of(server: Rockpool, database: str, label: str) -> str:
+    """As the server tells it: VISIBLE, COMMITTED, PREPARE, ABORTED, UNKNOWN."""
+    request = urllib.request.Request(f"{server.fe}/api/{database}/get_load_state?label={label}",
+                                     headers={"Authorization": f"Basic {ROOT_USER}"})
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as reply:
+        return json.loads(reply.read())["state"]
+
+
+def ask_elsewhere(server: Rockpool, database: str, operation: str, label: str, **headers: str) -> None:
+    """Somebody else begins or rolls back a transaction; the latter is as good as a time-out in the
+    sink."""
+    url = urllib.parse.urlsplit(server.fe)
+    for _ in range(2):
+        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=TIMEOUT_S)
+        connection.request("POST", f"/api/transaction/{operation}", headers={
+            "Authorization": f"Basic {ROOT_USER}", "label": label, "db": database,
+            "transaction_type": "multi", "Content-Length": "0", **headers})
+        reply = connection.getresponse()
+        if reply.status != 307:
+            break
+        url = urllib.parse.urlsplit(reply.getheader("Location"))
+    answer = json.loads(reply.read())
+    assert answer["Status"] == "OK", answer
 
 
 def to_be_ended(transactions: list[dict], happened: Iterable[str], late: str = "") -> list[dict]:

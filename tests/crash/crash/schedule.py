@@ -186,6 +186,12 @@ class Schedule:
 
         return until(what, look, timeout_s=timeout_s, pause_s=0)
 
+    def rest(self, seconds: float) -> None:
+        """Nothing is done, and the members are looked after."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.tick()
+
     # ---- steps ----
 
     def play(self, step: Step) -> None:

@@ -55,3 +55,15 @@ def end_of_victim(schedule: "Schedule", member: Member) -> None:
     if variant in ("kill", "slow", "freeze"):
         member.proxy.cut()  # a commit that is held up would undo the failure
     member.proxy.clear()
+
+
+def kill_for_now(schedule: "Schedule", member: Member) -> None:
+    """It stays away until comes_back."""
+    member.wanted = False
+    member.kill()
+    schedule.wait_for("its end", lambda: member.run is None, START_S)
+
+
+def comes_back(schedule: "Schedule", member: Member) -> None:
+    member.wanted = True
+    member.start_at = time.monotonic() + schedule.plan.restart_after[0]

@@ -1,0 +1,175 @@
+"""F3, F5, F7, F12, F16: what becomes of one unit, and of the group's offset; no stop is needed for any."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from .. import pool
+from ..frames import OFFSET_COMMIT, OffsetCommit
+from ..kafka_proxy import Rule
+from ..member import STOPPED, Member
+from .course import START_S, comes_back, if_taken, kill_for_now, open_labels, wait_for_commits
+
+if TYPE_CHECKING:
+    from ..schedule import Schedule
+
+AHEAD = 6  # of the last unit decided: what is armed for a unit is armed before it begins
+HELD_S = 60  # at most
+UNGUARDED_S = 1.0  # in which a unit that is decided without need would be
+TRY_S = 1.5  # from its LOADs until one of them fails; the bodies are sent by then
+NEXT_TRY = 4  # two units were begun at most: the numbers from which on the next try has one of its own
+LATE_S = 0.5  # a LOAD that goes on is done by then
+UNIT_IN = 'msg="unit is in"'
+
+
+class Unit(NamedTuple):
+    """One that will be decided soon, and every decision from now on."""
+
+    chain: str
+    n: int
+    seen: Rule
+
+    def label(self, schedule: "Schedule", ahead: int = 0) -> str:
+        return f"{schedule.name}-{self.chain}-{self.n + ahead}"
+
+    def is_decided(self) -> bool:
+        return any(OffsetCommit.read(frame).last == (self.chain, self.n) and if_taken(errors)
+                   for frame, errors in zip(self.seen.frames, self.seen.errors, strict=False))
+
+
+def _unit_to_come(schedule: "Schedule", member: Member) -> Unit:
+    seen = member.proxy.arm(Rule(OFFSET_COMMIT, "copy", None))
+    wait_for_commits(schedule, member, 3)
+    schedule.wait_for("a unit", lambda: OffsetCommit.read(seen.frames[-1]).last[1] > 0, START_S)
+    chain, n = OffsetCommit.read(seen.frames[-1]).last
+    return Unit(chain, n + AHEAD, seen)
+
+
+def _arm(schedule: "Schedule", fault: str, operation: str, label: str, **options: object) -> int:
+    return pool.arm(schedule.slot.starrocks, {"fault": fault, "operation": operation, "label": label,
+                                              "database": schedule.name, **options})
+
+
+def _wait_for_hits(schedule: "Schedule", what: str, fault: str, count: int = 1) -> None:
+    schedule.wait_for(what, lambda: pool.hits(schedule.slot.starrocks, fault) >= count, START_S)
+
+
+def _state(schedule: "Schedule", label: str) -> str:
+    return pool.state_of(schedule.slot.starrocks, schedule.name, label)
+
+
+def decided_and_aborted(schedule: "Schedule") -> None:
+    """F7: the sink aborts a unit that was decided; its member lives, the next unit waiting; or is killed
+    before."""
+    member, server = schedule.members[0], schedule.slot.starrocks
+    unit = _unit_to_come(schedule, member)
+    label, is_killed = unit.label(schedule), schedule.plan.pick % 2 == 1
+    commit = _arm(schedule, "delay", "commit", label, seconds=HELD_S)
+    _wait_for_hits(schedule, "a COMMIT that waits", "delay")
+    if is_killed:
+        kill_for_now(schedule, member)
+    else:
+        later = unit.label(schedule, 1)
+        schedule.wait_for("the next unit", lambda: later in open_labels(schedule), START_S)
+        schedule.rest(UNGUARDED_S)
+    assert unit.is_decided(), f"{label} was not decided"
+    pool.ask_elsewhere(server, schedule.name, "rollback", label)
+    assert _state(schedule, label) == "ABORTED", label
+    pool.disarm(server, commit)
+    schedule.say(f"F7: {label} was decided, and aborted in the sink")
+    schedule.count("unit F7 decided, and aborted in the sink")
+    if is_killed:
+        comes_back(schedule, member)
+
+
+def decided_and_left(schedule: "Schedule") -> None:
+    """F5: a member is killed between decision and COMMIT; the sink hides what is open."""
+    member = schedule.members[0]
+    unit = _unit_to_come(schedule, member)
+    label = unit.label(schedule)
+    commit = _arm(schedule, "drop_before", "commit", label, count=None)
+    _wait_for_hits(schedule, "a COMMIT that is lost", "drop_before")
+    kill_for_now(schedule, member)
+    assert unit.is_decided() and label in open_labels(schedule), f"{label} is not open"
+    assert _state(schedule, label) == "UNKNOWN", f"{label} is not hidden"
+    pool.disarm(schedule.slot.starrocks, commit)
+    schedule.say(f"F5: {label} is decided, and open")
+    schedule.count("unit F5 decided, and left open by a kill")
+    comes_back(schedule, member)
+
+
+def loaded_late(schedule: "Schedule") -> None:
+    """F16: of a try that failed and was rolled back, a LOAD is done only when the next try waits for its
+    COMMIT; the next one has another label, so it meets nothing."""
+    member, server = schedule.members[0], schedule.slot.starrocks
+    unit = _unit_to_come(schedule, member)
+    label = unit.label(schedule)
+    commits = [_arm(schedule, "delay", "commit", unit.label(schedule, again), seconds=HELD_S)
+               for again in range(NEXT_TRY)]
+    load = _arm(schedule, "delay", "load", label, table="orders", seconds=HELD_S)
+    _arm(schedule, "delay", "load", label, table="orders_1m", seconds=TRY_S)
+    _arm(schedule, "drop_before", "load", label, table="orders_1m")
+    _wait_for_hits(schedule, "a LOAD that fails while another waits", "drop_before")
+    _wait_for_hits(schedule, "the COMMIT of the next try", "delay", 3)
+    pool.disarm(server, load)
+    schedule.rest(LATE_S)
+    for commit in commits:
+        pool.disarm(server, commit)
+    schedule.say(f"F16: a LOAD of {label} came when the try was rolled back and another waited")
+    schedule.count("unit F16 a LOAD of a try that was rolled back")
+
+
+def decided_unheard(schedule: "Schedule") -> None:
+    """F3: the answer to a decision is lost: it may have been taken, so it is never rolled back."""
+    member = schedule.members[0]
+    wait_for_commits(schedule, member, 3)
+    rule = member.proxy.arm(Rule(OFFSET_COMMIT, "drop_answer", skip=schedule.plan.pick))
+    schedule.wait_for("a decision unheard", lambda: rule.errors, START_S)
+    assert if_taken(rule.errors[0]), f"refused: {rule.errors[0]}"
+    chain, n = OffsetCommit.read(rule.frames[0]).last
+    label = f"{schedule.name}-{chain}-{n}"
+    schedule.say(f"F3: {label} was decided, and the answer lost")
+    schedule.count("unit F3 decided, and the answer lost")
+    state = schedule.wait_for("its end", lambda: {_state(schedule, label)} & {"VISIBLE", "ABORTED"},
+                              START_S)
+    assert state == {"VISIBLE"}, f"{label} was rolled back in doubt: it is {state}"
+
+
+def set_by_an_operator(schedule: "Schedule") -> None:
+    """F12: an offset that somebody set is not followed; the operator says that the sink counts."""
+    member = schedule.members[0]
+    wait_for_commits(schedule, member, 5)
+    member.wanted = False
+    member.terminate()
+    schedule.wait_for("its end", lambda: member.run is None, START_S)
+    partition, end = sorted(schedule.ledger_ends().items(), key=lambda row: row[1])[-1]
+    place = TopicPartition(schedule.name, partition, end // 2)
+    admin = AdminClient({"bootstrap.servers": schedule.slot.broker.address})
+    for done in admin.alter_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(schedule.group, [place])]).values():
+        done.result(START_S)
+    schedule.say(f"F12: partition {partition} is set to {end // 2}, the ledger ends at {end}")
+    schedule.count("unit F12 an offset set by somebody else")
+    member.millrace.env = {}
+    run = member.millrace.start()  # not as the member's: it is to stop
+    schedule.wait_for("its stop", lambda: not run.alive() or UNIT_IN in run.log, START_S)
+    if run.alive():
+        schedule.fail("F12: it goes on where it must stop")
+        run.kill()
+    else:
+        assert run.ended() == STOPPED, run.log[-3000:]
+        assert any("was not written by Millrace" in line and f"partition {partition}" in line
+                   for line in run.log.splitlines()), run.log[-3000:]
+    rewound = member.millrace.command("ledger", "accept-reset", "--rewind", str(member.millrace.path))
+    assert rewound.returncode == 0, rewound.stdout + rewound.stderr
+    schedule.say(f"F12: {rewound.stdout.strip()}")
+    comes_back(schedule, member)
+
+
+FATES = {"F3": decided_unheard, "F5": decided_and_left, "F7": decided_and_aborted, "F12": set_by_an_operator,
+         "F16": loaded_late}
+
+
+def fate_of_a_unit(schedule: "Schedule") -> None:
+    FATES[schedule.plan.variant](schedule)
