@@ -24,7 +24,7 @@ def test_any_ten_in_a_row_hold_the_forced_kinds() -> None:
     kinds = [p.kind for p in plans(40)]
     for first in range(30):
         assert set(FORCED.values()) <= set(kinds[first:first + PERIOD])
-    assert set(SCENES) == set(FORCED.values()) == {"F9", "F15", "F24", "F25"}
+    assert set(SCENES) == set(FORCED.values()) == {"F9", "F15", "F24", "F25", "unit"}
 
 
 def test_the_campaign_of_the_tests_holds_every_variant_of_the_forced_kinds() -> None:
@@ -39,10 +39,17 @@ def test_who_must_not_hear_of_its_loss_is_not_killed_by_chance_and_a_late_unit_n
     assert not any(plan.may_stop for plan in late if plan.kind == "F9")
 
 
+def test_only_what_may_need_a_stop_may_end_with_one() -> None:
+    stops = {(p.kind, p.variant) for p in plans(2000) if p.may_stop and not p.forgets}
+    assert stops == {(kind, one) for kind in ("F15", "F24", "F25") for one in VARIANTS[kind]
+                     if one != "slow"}
+
+
 def test_open_transactions_are_hidden_in_some_schedules_of_each_forced_kind() -> None:
     for kind in FORCED.values():
         assert {plan.hides for plan in plans(400) if plan.kind == kind} == {True, False}
     assert not any(plan.hides for plan in plans(400) if plan.kind == "mixed")
+    assert all(plan.hides for plan in plans(400) if plan.variant == "F5")
 
 
 def test_every_kind_of_step_every_point_and_every_fault_is_drawn() -> None:

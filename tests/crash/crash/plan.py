@@ -62,7 +62,7 @@ class Plan:
 
     @property
     def may_stop(self) -> bool:
-        return self.forgets or self.kind not in NEVER_STOPS
+        return self.forgets or (self.kind not in NEVER_STOPS and self.variant != "slow")
 
     @property
     def is_late(self) -> bool:

@@ -20,6 +20,7 @@ UNGUARDED_S = 1.0  # in which a unit that is decided without need would be
 TRY_S = 1.5  # from its LOADs until one of them fails; the bodies are sent by then
 NEXT_TRY = 4  # two units were begun at most: the numbers from which on the next try has one of its own
 LATE_S = 0.5  # a LOAD that goes on is done by then
+UNCONFIRMED = 'msg="offset commit not confirmed'
 UNIT_IN = 'msg="unit is in"'
 
 
@@ -121,16 +122,18 @@ def loaded_late(schedule: "Schedule") -> None:
 
 
 def decided_unheard(schedule: "Schedule") -> None:
-    """F3: the answer to a decision is lost: it may have been taken, so it is never rolled back."""
+    """F3: a decision is taken, and no answer comes, however often the client asks: nobody rolls it back."""
     member = schedule.members[0]
     wait_for_commits(schedule, member, 3)
-    rule = member.proxy.arm(Rule(OFFSET_COMMIT, "drop_answer", skip=schedule.plan.pick))
+    rule = member.proxy.arm(Rule(OFFSET_COMMIT, "drop_answer", None, skip=schedule.plan.pick))
     schedule.wait_for("a decision unheard", lambda: rule.errors, START_S)
     assert if_taken(rule.errors[0]), f"refused: {rule.errors[0]}"
     chain, n = OffsetCommit.read(rule.frames[0]).last
     label = f"{schedule.name}-{chain}-{n}"
-    schedule.say(f"F3: {label} was decided, and the answer lost")
-    schedule.count("unit F3 decided, and the answer lost")
+    schedule.wait_for("the end of its patience", lambda: UNCONFIRMED in member.run.log, START_S)
+    member.proxy.clear()
+    schedule.say(f"F3: {label} was decided, and every answer lost")
+    schedule.count("unit F3 decided, and every answer lost")
     state = schedule.wait_for("its end", lambda: {_state(schedule, label)} & {"VISIBLE", "ABORTED"},
                               START_S)
     assert state == {"VISIBLE"}, f"{label} was rolled back in doubt: it is {state}"
