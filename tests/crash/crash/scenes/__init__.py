@@ -15,7 +15,8 @@ from .unit import fate_of_a_unit
 if TYPE_CHECKING:
     from ..schedule import Schedule
 
-__all__ = ["SCENES", "UNHEARD", "fate_of_a_unit", "late_duplicate", "late_unit", "play", "refused_in_part", "stray_commit"]
+__all__ = ["SCENES", "UNHEARD", "fate_of_a_unit", "late_duplicate", "late_unit", "play",
+           "refused_in_part", "stray_commit"]
 
 SCENES = {"F9": late_unit, "F15": refused_in_part, "F24": stray_commit, "F25": late_duplicate,
           "unit": fate_of_a_unit}

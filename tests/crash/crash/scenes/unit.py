@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 AHEAD = 6  # of the last unit decided: what is armed for a unit is armed before it begins
 HELD_S = 60  # at most
 UNGUARDED_S = 1.0  # in which a unit that is decided without need would be
-TRY_S = 1.5  # from its LOADs until one of them fails; the bodies are sent by then
+SENT_S = 1.0  # in which the bodies of LOADs that wait are sent
 NEXT_TRY = 4  # two units were begun at most: the numbers from which on the next try has one of its own
 LATE_S = 0.5  # a LOAD that goes on is done by then
 UNCONFIRMED = 'msg="offset commit not confirmed'
@@ -108,12 +108,15 @@ def loaded_late(schedule: "Schedule") -> None:
     label = unit.label(schedule)
     commits = [_arm(schedule, "delay", "commit", unit.label(schedule, again), seconds=HELD_S)
                for again in range(NEXT_TRY)]
-    load = _arm(schedule, "delay", "load", label, table="orders", seconds=HELD_S)
-    _arm(schedule, "delay", "load", label, table="orders_1m", seconds=TRY_S)
+    late, failing = (_arm(schedule, "delay", "load", label, table=table, seconds=HELD_S)
+                     for table in ("orders", "orders_1m"))
     _arm(schedule, "drop_before", "load", label, table="orders_1m")
-    _wait_for_hits(schedule, "a LOAD that fails while another waits", "drop_before")
-    _wait_for_hits(schedule, "the COMMIT of the next try", "delay", 3)
-    pool.disarm(server, load)
+    _wait_for_hits(schedule, "two LOADs that wait", "delay", 2)
+    schedule.rest(SENT_S)
+    pool.disarm(server, failing)
+    _wait_for_hits(schedule, "one of them lost", "drop_before")
+    _wait_for_hits(schedule, "the COMMIT of the next try", "delay", 2)  # and the LOAD that is late
+    pool.disarm(server, late)
     schedule.rest(LATE_S)
     for commit in commits:
         pool.disarm(server, commit)
