@@ -110,14 +110,15 @@ def test_what_is_done_is_not_answered(
     rule = proxy.arm(Rule(OFFSET_COMMIT, action))
     client = Client(proxy.port)
     client.socket.settimeout(1.0)
-    client.send(commit(topic, 5).frame())
+    sent = commit(topic, 5).frame()
+    client.send(sent)
     if action == "cut_after":
         assert client.answer() == b""
     else:
         with pytest.raises(TimeoutError):
             client.answer()
     assert committed(kafka, topic) == [5, 5]
-    assert rule.errors == [{0: 0, 1: 0}]
+    assert (rule.frames, rule.errors) == ([sent], [{0: 0, 1: 0}])
 
 
 @pytest.mark.parametrize("action", ["delay", "delay_answer"])

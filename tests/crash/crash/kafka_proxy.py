@@ -24,8 +24,9 @@ class Rule:
 
     cut_before, cut_after: the connection breaks, the broker never saw it or did it unanswered.
     drop_answer: done, and the client waits in vain. delay, delay_answer: `seconds`.
-    hold: kept from the broker until release(). copy: passed on, and kept as well. refuse_one: the broker
+    hold: kept from the broker until release(). copy: passed on as it is. refuse_one: the broker
     refuses one partition (`pick`, counted around) of an offset commit of two or more, the same each time.
+    `frames` are the requests that it met, as they came.
     """
 
     api: int
