@@ -20,7 +20,7 @@ RARE = ("read_chain", "read_unit", "rollback", "ask_state", "ask_topic")
 SESSION_S = 6
 FORCED = {2: "F15", 5: "F24", 7: "F9", 8: "F25"}
 # In their turn, so that fifty schedules hold all of them.
-VARIANTS = {"F9": ("live",), "F15": ("kill", "heal", "freeze"), "F24": ("kill", "resume", "late"),
+VARIANTS = {"F9": ("live",), "F15": ("kill", "heal", "freeze"), "F24": ("kill", "resume", "late", "apart"),
             "F25": ("kill", "live", "freeze", "slow")}
 PERIOD = 10
 GROUP_APIS = (frames.OFFSET_COMMIT, frames.OFFSET_COMMIT, frames.OFFSET_COMMIT, frames.HEARTBEAT,
@@ -66,7 +66,7 @@ class Plan:
     @property
     def is_late(self) -> bool:
         """A member that has lost its place is kept from hearing of it, for longer than a session."""
-        return self.kind == "F9" or self.variant == "late"
+        return self.kind == "F9" or self.variant in ("late", "apart")
 
     @property
     def hides(self) -> bool:
