@@ -18,10 +18,10 @@ UNIT_POINTS = ("land.before_list", "land.before_settle", "land.settled", "unit.b
 RARE = ("read_chain", "read_unit", "rollback", "ask_state", "ask_topic")
 
 SESSION_S = 6
-FORCED = {2: "F15", 5: "F24", 7: "F9", 8: "F25"}
+FORCED = {2: "F15", 4: "F17", 5: "F24", 7: "F9", 8: "F25"}
 # In their turn, so that fifty schedules hold all of them.
-VARIANTS = {"F9": ("live",), "F15": ("kill", "heal", "freeze"), "F24": ("kill", "resume", "late", "apart"),
-            "F25": ("kill", "live", "freeze", "slow")}
+VARIANTS = {"F9": ("live",), "F15": ("kill", "heal", "freeze"), "F17": ("idle",),
+            "F24": ("kill", "resume", "late", "apart"), "F25": ("kill", "live", "freeze", "slow")}
 PERIOD = 10
 GROUP_APIS = (frames.OFFSET_COMMIT, frames.OFFSET_COMMIT, frames.OFFSET_COMMIT, frames.HEARTBEAT,
               frames.JOIN_GROUP, frames.SYNC_GROUP, frames.OFFSET_FETCH, frames.FETCH,
@@ -61,7 +61,7 @@ class Plan:
 
     @property
     def may_stop(self) -> bool:
-        return self.forgets or self.kind not in ("mixed", "F9")
+        return self.forgets or self.kind not in ("mixed", "F9", "F17")
 
     @property
     def is_late(self) -> bool:
@@ -90,7 +90,7 @@ def draw_plan(seed: str, points: tuple[str, ...] = POINTS) -> Plan:
         seed=seed, kind=kind, variant=_variant(kind, index),
         partitions=draw.choice((2, 3, 4)) if kind != "F15" else 4,
         # Where a certain member must hold partitions there are no more members than those.
-        members={"F15": draw.choice((1, 2)), "F24": 1, "F25": draw.choice((1, 2)), "F9": 1}.get(
+        members={"F15": draw.choice((1, 2)), "F24": 1, "F25": draw.choice((1, 2)), "F9": 1, "F17": 1}.get(
             kind, draw.choice((1, 2, 2, 3))),
         rate=draw.choice((40, 120, 300)), chaos_s=draw.uniform(5, 10), starts=[],
         restart_after=[draw.choice((0.0, 0.0, 0.5, 2.0, SESSION_S + 1.0)) for _ in range(8)],

@@ -100,6 +100,12 @@ class Traffic:
             time.sleep(BATCH_PAUSE_S)
         assert len(self.acknowledged) >= sent, f"{sent - len(self.acknowledged)} events unacknowledged"
 
+    def write_one(self, partition: int) -> None:
+        """One event, while nothing else is written."""
+        assert not self._written, self._written
+        self._send(partition)
+        self._producer.poll(0)
+
     def write_all(self) -> None:
         self._written = tuple(range(self.partitions))
 
