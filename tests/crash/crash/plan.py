@@ -21,7 +21,7 @@ SESSION_S = 6
 FORCED = {2: "F15", 4: "F17", 5: "F24", 7: "F9", 8: "F25"}
 # In their turn, so that fifty schedules hold all of them.
 VARIANTS = {"F9": ("live",), "F15": ("kill", "heal", "freeze"), "F17": ("idle",),
-            "F24": ("kill", "resume", "late", "apart"), "F25": ("kill", "live", "freeze", "slow")}
+            "F24": ("kill", "resume", "late", "apart"), "F25": ("kill", "live", "freeze", "slow", "zombie")}
 PERIOD = 10
 GROUP_APIS = (frames.OFFSET_COMMIT, frames.OFFSET_COMMIT, frames.OFFSET_COMMIT, frames.HEARTBEAT,
               frames.JOIN_GROUP, frames.SYNC_GROUP, frames.OFFSET_FETCH, frames.FETCH,
@@ -66,7 +66,7 @@ class Plan:
     @property
     def is_late(self) -> bool:
         """A member that has lost its place is kept from hearing of it, for longer than a session."""
-        return self.kind == "F9" or self.variant in ("late", "apart")
+        return self.kind == "F9" or self.variant in ("late", "apart", "zombie")
 
     @property
     def hides(self) -> bool:
@@ -98,7 +98,9 @@ def draw_plan(seed: str, points: tuple[str, ...] = POINTS) -> Plan:
     plan.starts = [_starts(draw, points, kind) for _ in range(plan.members)]
     if plan.is_late:
         plan.starts = [[]]  # whose session lasts so long would hold everybody up by being killed
-    if plan.variant == "slow":
+    if plan.variant == "zombie":
+        plan.starts, plan.members = [["stop:recover.read_committed.before:1"]], 1
+    if plan.variant in ("slow", "zombie"):
         plan.restart_after = [0.0] * 8  # while what was committed is not visible
     if kind == "mixed":
         count = draw.choice((2, 3, 4, 4, 5, 6))

@@ -3,10 +3,10 @@
 import struct
 from typing import TYPE_CHECKING
 
-from ..frames import DESCRIBE_GROUPS, JOIN_GROUP, OFFSET_FETCH, fetched_partitions, put_text
+from ..frames import JOIN_GROUP, OFFSET_FETCH, fetched_partitions, put_text
 from ..kafka_proxy import Rule
 from ..member import Member
-from .course import START_S, open_labels
+from .course import START_S, group_members, open_labels
 from .late import Late, decide_by_nobody, lose_place_in_begin
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def decision_apart(schedule: "Schedule") -> None:
     for member in (first, then):
         member.proxy.release(asked[member])
         member.proxy.clear()
-        schedule.wait_for("the late unit settled", lambda: not open_labels(schedule), START_S)
+        schedule.wait_for("the late unit settled",
+                          lambda: late.label not in open_labels(schedule), START_S)
     schedule.traffic.write_all()
 
 
@@ -49,7 +50,7 @@ def join_as_pair(schedule: "Schedule", late: Late) -> dict[Member, Rule]:
         member.proxy.clear()
         asked[member] = member.proxy.arm(Rule(OFFSET_FETCH, "hold", None))
     schedule.start(late.second)
-    schedule.wait_for("two members at the door", lambda: group_size(schedule) == 3, START_S)
+    schedule.wait_for("two members at the door", lambda: len(group_members(schedule)) == 3, START_S)
     schedule.expel(keeper)
     schedule.wait_for("two recoveries", lambda: all(rule.frames for rule in asked.values()), START_S)
     return asked
@@ -85,12 +86,3 @@ def keep_door(schedule: "Schedule") -> str:
     answer.text()
     answer.text()
     return answer.text().decode()
-
-
-def group_size(schedule: "Schedule") -> int:
-    answer = schedule.slot.broker.ask(
-        DESCRIBE_GROUPS, 0, struct.pack(">i", 1) + put_text(schedule.group.encode()))
-    assert answer.take("i") == 1 and answer.take("h") == 0
-    for _ in range(4):  # group, state, type, protocol
-        answer.text()
-    return answer.take("i")

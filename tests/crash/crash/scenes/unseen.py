@@ -7,12 +7,12 @@ from .. import pool
 from ..frames import OFFSET_COMMIT, OffsetCommit
 from ..kafka_proxy import Rule
 from ..plan import SESSION_S
-from .course import START_S, if_taken
+from .course import START_S, if_taken, let_all_come_in
 
 if TYPE_CHECKING:
     from ..schedule import Schedule
 
-UNSEEN_S = SESSION_S + 6  # a start and two recoveries, a session timeout apart
+UNSEEN_S = SESSION_S + 6  # a start and two recoveries, a session timeout apart: a stop is said by then
 HELD_S = 60  # at most
 
 
@@ -47,13 +47,6 @@ def unseen_before_aborted(schedule: "Schedule") -> None:
     schedule.traffic.write_all()
     victim.wanted = True
     victim.start_at = time.monotonic()
-
-
-def let_all_come_in(schedule: "Schedule") -> None:
-    schedule.wait_for("a unit of each partition",
-                      lambda: len(schedule.units_in()) == schedule.plan.partitions, START_S)
-    schedule.traffic.write_only(())
-    schedule.wait_for("all units", lambda: schedule.ledger_ends() == schedule.traffic.ends(), START_S)
 
 
 def states(schedule: "Schedule") -> list[str]:
