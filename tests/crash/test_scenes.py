@@ -1,6 +1,7 @@
 """What scenes are made of, in front of a real broker: who is in a group, who keeps its door, what is written."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -28,16 +29,22 @@ def traffic(kafka: Broker, schedule: SimpleNamespace) -> Iterator[Traffic]:
     made.abandon()
 
 
-def test_who_keeps_the_door_is_the_groups_only_member_until_it_is_expelled(
-    kafka: Broker, schedule: SimpleNamespace
-) -> None:
+def expel(schedule: SimpleNamespace, member: str) -> None:
+    answer = schedule.slot.broker.ask(frames.LEAVE_GROUP, 0, frames.put_text(schedule.group.encode())
+                                      + frames.put_text(member.encode()))
+    assert answer.take("h") == 0
+
+
+def test_who_joins_waits_until_the_doors_keeper_is_expelled(schedule: SimpleNamespace) -> None:
     assert group_members(schedule) == []
     keeper = keep_door(schedule)
     assert group_members(schedule) == [keeper]
-    answer = kafka.ask(frames.LEAVE_GROUP, 0, frames.put_text(schedule.group.encode())
-                       + frames.put_text(keeper.encode()))
-    assert answer.take("h") == 0
-    assert group_members(schedule) == []
+    with ThreadPoolExecutor() as pool:
+        joins = [pool.submit(keep_door, schedule) for _ in range(2)]
+        until("two more members", lambda: len(group_members(schedule)) == 3)
+        assert keeper in group_members(schedule) and not any(join.done() for join in joins)
+        expel(schedule, keeper)
+        assert sorted(join.result() for join in joins) == sorted(group_members(schedule))
 
 
 def test_the_producer_leaves_partitions_alone_and_then_writes_to_all_again(traffic: Traffic) -> None:

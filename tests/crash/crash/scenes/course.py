@@ -54,7 +54,8 @@ def group_members(schedule: "Schedule") -> list[str]:
         for _ in range(2):  # client, host
             answer.text()
         for _ in range(2):  # metadata, assignment
-            answer.at += max(answer.take("i"), 0)
+            size = answer.take("i")
+            answer.at += max(size, 0)
     return members
 
 
