@@ -75,3 +75,27 @@ def test_a_fenced_commit_is_refused_in_every_partition_it_names(
 
 def test_a_request_says_its_name() -> None:
     assert Request.read(commit(7).frame()).name == "OffsetCommit"
+
+
+@pytest.mark.parametrize("version", [1, 5, 6, 7])
+def test_an_offset_fetch_says_which_partitions_it_asks_about(version: int) -> None:
+    head = frames.HEAD.pack(frames.OFFSET_FETCH, version, 5) + frames.put_text(b"client")
+    if version < 6:
+        body = (frames.put_text(b"group") + b"\0\0\0\1" + frames.put_text(b"topic")
+                + b"\0\0\0\2" + b"\0\0\0\1" + b"\0\0\0\3")
+    else:
+        body = (b"\0" + b"\6group" + b"\2" + b"\6topic" + b"\3" + b"\0\0\0\1" + b"\0\0\0\3"
+                + b"\0\0" + b"\0" * (version - 6))
+    assert frames.fetched_partitions(head + body) == {1, 3}
+
+
+@pytest.mark.parametrize("frame", [
+    commit(7).frame(),
+    frames.HEAD.pack(frames.OFFSET_FETCH, 8, 5) + frames.put_text(b"client"),
+    frames.HEAD.pack(frames.OFFSET_FETCH, 7, 5) + frames.put_text(b"client") + b"\1",
+    frames.HEAD.pack(frames.OFFSET_FETCH, 1, 5) + frames.put_text(b"client") + frames.put_text(b"group")
+    + b"\0\0\0\2",
+])
+def test_an_offset_fetch_that_is_not_understood_is_refused(frame: bytes) -> None:
+    with pytest.raises(Unreadable):
+        frames.fetched_partitions(frame)

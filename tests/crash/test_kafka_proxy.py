@@ -171,6 +171,18 @@ def test_a_held_commit_may_be_changed_when_it_is_released(
     assert committed(kafka, topic) == [5, 5]
 
 
+def test_a_held_commit_whose_connection_is_gone_is_lost(
+    kafka: Broker, proxy: KafkaProxy, topic: str
+) -> None:
+    rule = proxy.arm(Rule(OFFSET_COMMIT, "hold"))
+    client = Client(proxy.port)
+    client.send(commit(topic, 5).frame())
+    until("it is held", lambda: rule.held)
+    assert proxy.cut() == 1 and client.answer() == b""
+    proxy.release(rule)
+    assert committed(kafka, topic) == [1, 1] and rule.answered == 0
+
+
 def test_a_copy_delivered_later_takes_the_offsets_back(
     kafka: Broker, proxy: KafkaProxy, topic: str
 ) -> None:

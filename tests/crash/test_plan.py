@@ -24,7 +24,7 @@ def test_any_ten_in_a_row_hold_the_forced_kinds() -> None:
     kinds = [p.kind for p in plans(40)]
     for first in range(30):
         assert set(FORCED.values()) <= set(kinds[first:first + PERIOD])
-    assert set(SCENES) == set(FORCED.values()) == {"F9", "F15", "F24", "F25", "unit"}
+    assert set(SCENES) == set(FORCED.values()) == {"F9", "F15", "F17", "F24", "F25", "unit"}
 
 
 def test_the_campaign_of_the_tests_holds_every_variant_of_the_forced_kinds() -> None:
@@ -34,8 +34,10 @@ def test_the_campaign_of_the_tests_holds_every_variant_of_the_forced_kinds() -> 
 
 def test_who_must_not_hear_of_its_loss_is_not_killed_by_chance_and_a_late_unit_needs_no_stop() -> None:
     late = [plan for plan in plans(2000) if plan.is_late]
-    assert {plan.kind for plan in late} == {"F9", "F24"}
-    assert all(plan.starts == [[]] and plan.members == 1 for plan in late)
+    assert {(plan.kind, plan.variant) for plan in late} == {
+        ("F9", "live"), ("F24", "late"), ("F24", "apart"), ("F25", "zombie")}
+    assert all(plan.starts == [[]] or plan.variant == "zombie" for plan in late)
+    assert all(len(plan.starts) == plan.members == 1 for plan in late)
     assert not any(plan.may_stop for plan in late if plan.kind == "F9")
 
 
@@ -43,6 +45,22 @@ def test_only_what_may_need_a_stop_may_end_with_one() -> None:
     stops = {(p.kind, p.variant) for p in plans(2000) if p.may_stop and not p.forgets}
     assert stops == {(kind, one) for kind in ("F15", "F24", "F25") for one in VARIANTS[kind]
                      if one != "slow"}
+
+
+def test_a_zombie_stalls_before_it_has_read_anything_and_is_not_killed_by_chance() -> None:
+    zombies = [plan for plan in plans(500) if plan.variant == "zombie"]
+    assert len(zombies) == 10
+    assert all(plan.starts == [["stop:recover.read_committed.before:1"]] for plan in zombies)
+
+
+@pytest.mark.parametrize(("seed", "kind", "variant"), [
+    ("1.7", "F9", "live"), ("3.35", "F24", "apart"), ("4.38", "F25", "slow"),
+    ("5.48", "F25", "zombie"), ("7.4", "F17", "idle"), ("26.25", "F24", "late"), ("57.8", "F25", "kill"),
+    ("9.3", "unit", "F7"), ("9.13", "unit", "F5"), ("9.23", "unit", "F16"), ("9.33", "unit", "F3"),
+    ("9.43", "unit", "F12")])
+def test_the_schedules_that_catch_mutants_are_what_they_were(seed: str, kind: str, variant: str) -> None:
+    plan = draw_plan(seed)
+    assert (plan.kind, plan.variant) == (kind, variant)
 
 
 def test_open_transactions_are_hidden_in_some_schedules_of_each_forced_kind() -> None:
@@ -82,8 +100,9 @@ def test_every_drawn_fault_is_one_that_the_server_knows(starrocks) -> None:
 
 
 def test_points_can_be_chosen() -> None:
-    drawn = {at.split(":")[1] for i in range(300)
-             for ats in draw_plan(f"1.{i}", UNIT_POINTS).starts for at in ats if at}
+    many = [draw_plan(f"1.{i}", UNIT_POINTS) for i in range(300)]
+    drawn = {at.split(":")[1] for plan in many if plan.variant != "zombie"
+             for ats in plan.starts for at in ats if at}
     assert drawn == set(UNIT_POINTS)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 PRODUCE, FETCH, LIST_OFFSETS, METADATA = 0, 1, 2, 3
 OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR, JOIN_GROUP = 8, 9, 10, 11
-HEARTBEAT, LEAVE_GROUP, SYNC_GROUP, API_VERSIONS = 12, 13, 14, 18
+HEARTBEAT, LEAVE_GROUP, SYNC_GROUP, DESCRIBE_GROUPS, API_VERSIONS = 12, 13, 14, 15, 18
 NAMES = {
     PRODUCE: "Produce", FETCH: "Fetch", LIST_OFFSETS: "ListOffsets", METADATA: "Metadata",
     OFFSET_COMMIT: "OffsetCommit", OFFSET_FETCH: "OffsetFetch",
@@ -161,6 +161,31 @@ class OffsetCommit:
         topics = [(name, [replace(one, metadata=b"x" * 30_000) if one.partition == partition else one
                           for one in partitions]) for name, partitions in self.topics]
         return replace(self, topics=topics)
+
+
+def fetched_partitions(frame: bytes) -> set[int]:
+    """Partitions of an OffsetFetch request, versions 1 to 7 (one topic)."""
+    head = Request.read(frame)
+    if head.api != OFFSET_FETCH or not 1 <= head.version <= 7:
+        raise Unreadable(f"{head.name} version {head.version}")
+    reader = Reader(frame, HEAD.size)
+    reader.text()
+    if head.version < 6:
+        reader.text()
+        if reader.take("i") != 1:
+            raise Unreadable("an OffsetFetch of several topics")
+        reader.text()
+        return {reader.take("i") for _ in range(reader.take("i"))}
+    # Of the flexible versions: lengths are one more, and of one byte here; behind the head stand tags.
+    if reader.take("b") != 0:
+        raise Unreadable("an OffsetFetch with tags")
+    for _ in range(reader.take("b") - 1):
+        reader.take("b")
+    if reader.take("b") != 2:
+        raise Unreadable("an OffsetFetch of several topics")
+    for _ in range(reader.take("b") - 1):
+        reader.take("b")
+    return {reader.take("i") for _ in range(reader.take("b") - 1)}
 
 
 def commit_errors(frame: bytes, version: int) -> dict[int, int]:

@@ -239,10 +239,12 @@ class KafkaProxy:
         self.loop.call(lambda: self._gates.setdefault(api, asyncio.Event()))
 
     def release(self, rule: Rule, change: Callable[[bytes], bytes] = lambda frame: frame) -> None:
-        """What the rule holds goes on, on its own connection, where its answer goes too."""
+        """What the rule holds goes on, on its own connection, where its answer goes too; what has none
+        any more is lost."""
         async def release() -> None:
             for connection, request in rule.held:
-                await connection.release(request, rule, change(request.frame))
+                if not connection.is_cut:
+                    await connection.release(request, rule, change(request.frame))
             rule.held.clear()
 
         self.loop.run(release())

@@ -18,11 +18,13 @@ UNIT_POINTS = ("land.before_list", "land.before_settle", "land.settled", "unit.b
 RARE = ("read_chain", "read_unit", "rollback", "ask_state", "ask_topic")
 
 SESSION_S = 6
-FORCED = {2: "F15", 3: "unit", 5: "F24", 7: "F9", 8: "F25"}
+FORCED = {2: "F15", 3: "unit", 4: "F17", 5: "F24", 7: "F9", 8: "F25"}
 # In their turn, so that fifty schedules hold all of them.
-VARIANTS = {"F9": ("live",), "F15": ("kill", "heal", "freeze"), "F24": ("kill", "resume", "late"),
-            "F25": ("kill", "live", "freeze", "slow"), "unit": ("F7", "F5", "F16", "F3", "F12")}
-NEVER_STOPS = ("mixed", "F9", "unit")
+VARIANTS = {"F9": ("live",), "F15": ("kill", "heal", "freeze"), "F17": ("idle",),
+            "F24": ("kill", "resume", "late", "apart"),
+            "F25": ("kill", "live", "freeze", "slow", "zombie"),
+            "unit": ("F7", "F5", "F16", "F3", "F12")}
+NEVER_STOPS = ("mixed", "F9", "F17", "unit")
 PERIOD = 10
 GROUP_APIS = (frames.OFFSET_COMMIT, frames.OFFSET_COMMIT, frames.OFFSET_COMMIT, frames.HEARTBEAT,
               frames.JOIN_GROUP, frames.SYNC_GROUP, frames.OFFSET_FETCH, frames.FETCH,
@@ -67,7 +69,7 @@ class Plan:
     @property
     def is_late(self) -> bool:
         """A member that has lost its place is kept from hearing of it, for longer than a session."""
-        return self.kind == "F9" or self.variant == "late"
+        return self.kind == "F9" or self.variant in ("late", "apart", "zombie")
 
     @property
     def hides(self) -> bool:
@@ -91,15 +93,17 @@ def draw_plan(seed: str, points: tuple[str, ...] = POINTS) -> Plan:
         seed=seed, kind=kind, variant=_variant(kind, index),
         partitions=draw.choice((2, 3, 4)) if kind != "F15" else 4,
         # Where a certain member must hold partitions there are no more members than those.
-        members={"F15": draw.choice((1, 2)), "F24": 1, "F25": draw.choice((1, 2)), "F9": 1,
-                 "unit": 1}.get(kind, draw.choice((1, 2, 2, 3))),
+        members={"F15": draw.choice((1, 2)), "F25": draw.choice((1, 2)),
+                 "mixed": draw.choice((1, 2, 2, 3))}.get(kind, 1),
         rate=draw.choice((40, 120, 300)), chaos_s=draw.uniform(5, 10), starts=[],
         restart_after=[draw.choice((0.0, 0.0, 0.5, 2.0, SESSION_S + 1.0)) for _ in range(8)],
         steps=[], pick=draw.choice((0, 0, 1, 2, 3, 5)), forgets=forgets)
     plan.starts = [_starts(draw, points, kind) for _ in range(plan.members)]
     if plan.is_late:
         plan.starts = [[]]  # whose session lasts so long would hold everybody up by being killed
-    if plan.variant == "slow":
+    if plan.variant == "zombie":
+        plan.starts, plan.members = [["stop:recover.read_committed.before:1"]], 1
+    if plan.variant in ("slow", "zombie"):
         plan.restart_after = [0.0] * 8  # while what was committed is not visible
     if kind == "mixed":
         count = draw.choice((2, 3, 4, 4, 5, 6))

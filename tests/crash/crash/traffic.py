@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections.abc import Iterable
 from datetime import timedelta
 
 from confluent_kafka import Producer
@@ -14,6 +15,7 @@ CHANNELS = ("web", "store", "app")
 COUNTRIES = ("US", "CA", "GB", None)
 BAD_EVERY = 23
 BATCH_PAUSE_S = 0.02
+ACKNOWLEDGED_S = 20
 OUTSTANDING_MAX = 2000  # a broker that is away is waited for, not buried
 
 
@@ -45,6 +47,7 @@ class Traffic:
         self.bad: set[tuple[int, int]] = set()
         self.sent = 0
         self.failures: list[str] = []
+        self._written = tuple(range(partitions))
         self._end = threading.Event()
         self._producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True,
                                    "linger.ms": 5, "reconnect.backoff.max.ms": 500,
@@ -61,7 +64,10 @@ class Traffic:
             due = min((time.monotonic() - began) * self.rate,
                       len(self.acknowledged) + OUTSTANDING_MAX)
             while self.sent < due and not self._end.is_set():
-                self._send(draw.randrange(self.partitions))
+                written = self._written
+                if not written:
+                    break
+                self._send(written[draw.randrange(self.partitions) % len(written)])
             self._producer.poll(0)
 
     def _send(self, partition: int) -> None:
@@ -83,6 +89,25 @@ class Traffic:
         self.acknowledged.append(Produced(message.partition(), message.offset(), b"k", value))
         if is_bad(number):
             self.bad.add((message.partition(), message.offset()))
+
+    def write_only(self, partitions: Iterable[int]) -> None:
+        """From now on; what was sent to the others is acknowledged when this returns."""
+        self._written = tuple(partitions)
+        time.sleep(2 * BATCH_PAUSE_S)  # the batch that is being sent
+        sent = self.sent
+        deadline = time.monotonic() + ACKNOWLEDGED_S
+        while len(self.acknowledged) < sent and time.monotonic() < deadline:
+            time.sleep(BATCH_PAUSE_S)
+        assert len(self.acknowledged) >= sent, f"{sent - len(self.acknowledged)} events unacknowledged"
+
+    def write_one(self, partition: int) -> None:
+        """One event, while nothing else is written."""
+        assert not self._written, self._written
+        self._send(partition)
+        self._producer.poll(0)
+
+    def write_all(self) -> None:
+        self._written = tuple(range(self.partitions))
 
     def finish(self, timeout_s: float = 90) -> None:
         """Ends the producer; every event must have been acknowledged, at the offsets 0, 1, 2 …"""

@@ -11,15 +11,16 @@ from .late import UNHEARD, late_unit
 from .nobody import stray_commit
 from .partly import refused_in_part
 from .unit import fate_of_a_unit
+from .unseen import unseen_before_aborted
 
 if TYPE_CHECKING:
     from ..schedule import Schedule
 
 __all__ = ["SCENES", "UNHEARD", "fate_of_a_unit", "late_duplicate", "late_unit", "play",
-           "refused_in_part", "stray_commit"]
+           "refused_in_part", "stray_commit", "unseen_before_aborted"]
 
-SCENES = {"F9": late_unit, "F15": refused_in_part, "F24": stray_commit, "F25": late_duplicate,
-          "unit": fate_of_a_unit}
+SCENES = {"F9": late_unit, "F15": refused_in_part, "F17": unseen_before_aborted, "F24": stray_commit,
+          "F25": late_duplicate, "unit": fate_of_a_unit}
 
 
 def play(schedule: "Schedule") -> None:

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 from .. import pool
 from ..frames import OFFSET_COMMIT, OffsetCommit
 from ..kafka_proxy import Rule
+from ..member import Member
 from .course import START_S, comes_in, end_of_victim, wait_for_commits
+from .zombie import announce_as_zombie
 
 if TYPE_CHECKING:
     from ..schedule import Schedule
@@ -17,10 +19,17 @@ SLOW_COMMITS = 8
 
 def late_duplicate(schedule: "Schedule") -> None:
     """F25: a commit that was answered long ago is delivered once more, behind later ones; `slow`: those
-    are committed in the sink, and not visible when the next owner looks."""
+    are committed in the sink, and not visible when the next owner looks; `zombie`: and then the
+    registry was touched by one whose place the member had taken."""
     victim = schedule.members[0]
+    if schedule.plan.variant == "zombie":
+        victim = announce_as_zombie(schedule)
+    deliver_again(schedule, victim, schedule.plan.variant in ("slow", "zombie"))
+    end_of_victim(schedule, victim)
+
+
+def deliver_again(schedule: "Schedule", victim: Member, slow: bool) -> None:
     skip = schedule.plan.pick
-    slow = schedule.plan.variant == "slow"
     for _ in range(TRIES):
         rule = victim.proxy.arm(Rule(OFFSET_COMMIT, "copy", skip=skip))
         schedule.wait_for("a commit copied", lambda: rule.frames, START_S)
@@ -43,7 +52,6 @@ def late_duplicate(schedule: "Schedule") -> None:
         if errors and not any(errors.values()):
             schedule.say(f"F25: delivered again {OffsetCommit.read(rule.frames[0]).partitions}")
             schedule.count("F25 commit delivered late, again")
-            end_of_victim(schedule, victim)
             return
         schedule.say(f"F25: refused {errors}, a rebalance came between")
         victim.proxy.clear()

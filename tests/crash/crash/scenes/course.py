@@ -1,10 +1,11 @@
 """What all scenes wait for and do: commits of a member, units that came in, how it ends."""
 
+import struct
 import time
 from typing import TYPE_CHECKING
 
 from .. import pool
-from ..frames import OFFSET_COMMIT
+from ..frames import DESCRIBE_GROUPS, OFFSET_COMMIT, put_text
 from ..member import Member
 from ..plan import SESSION_S
 
@@ -40,6 +41,32 @@ def open_labels(schedule: "Schedule") -> list[str]:
     return [t["label"] for t in pool.open_transactions(schedule.slot.starrocks)]
 
 
+def group_members(schedule: "Schedule") -> list[str]:
+    """Member ids, as the coordinator has them."""
+    answer = schedule.slot.broker.ask(
+        DESCRIBE_GROUPS, 0, struct.pack(">i", 1) + put_text(schedule.group.encode()))
+    assert answer.take("i") == 1 and answer.take("h") == 0
+    for _ in range(4):  # group, state, type, protocol
+        answer.text()
+    members = []
+    for _ in range(answer.take("i")):
+        members.append(answer.text().decode())
+        for _ in range(2):  # client, host
+            answer.text()
+        for _ in range(2):  # metadata, assignment
+            size = answer.take("i")
+            answer.at += max(size, 0)
+    return members
+
+
+def let_all_come_in(schedule: "Schedule") -> None:
+    """No event is written any more, and everybody is at rest."""
+    schedule.wait_for("a unit of each partition",
+                      lambda: len(schedule.units_in()) == schedule.plan.partitions, START_S)
+    schedule.traffic.write_only(())
+    schedule.wait_for("all units", lambda: schedule.ledger_ends() == schedule.traffic.ends(), START_S)
+
+
 def if_taken(errors: dict[int, int]) -> dict[int, int] | None:
     return errors if errors and not any(errors.values()) else None
 
@@ -48,11 +75,11 @@ def end_of_victim(schedule: "Schedule", member: Member) -> None:
     """What becomes of the member in whose name the failure was made."""
     variant = schedule.plan.variant
     schedule.say(f"member {member.number}: {variant}")
-    if variant in ("kill", "slow"):
+    if variant in ("kill", "slow", "zombie"):
         member.kill()
     elif variant == "freeze":
         member.freeze(SESSION_S + 1.5)
-    if variant in ("kill", "slow", "freeze"):
+    if variant != "live":
         member.proxy.cut()  # a commit that is held up would undo the failure
     member.proxy.clear()
 

@@ -1,6 +1,7 @@
 """F9, and F24 of such a unit: it begins behind the fence."""
 
 import time
+from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import pool
@@ -23,14 +24,15 @@ class Late(NamedTuple):
 
     victim: Member
     second: Member
+    unit: tuple[str, int]
     label: str
     heartbeat: Rule  # holds what the member asks about its place
     fault: int  # holds the BEGIN
 
 
-def _lose_place_in_begin(schedule: "Schedule") -> Late:
+def lose_place_in_begin(schedule: "Schedule", idle: Collection[int] = ()) -> Late:
     """The BEGIN of a member waits at the sink; its place is taken, the successor has fenced and brings
-    units in; nobody has told the member."""
+    units in, of all partitions but those that are idle; nobody has told the member."""
     victim, server = schedule.members[0], schedule.slot.starrocks
     seen = victim.proxy.arm(Rule(OFFSET_COMMIT, "copy", None))
     wait_for_commits(schedule, victim, 3)
@@ -52,24 +54,24 @@ def _lose_place_in_begin(schedule: "Schedule") -> Late:
     schedule.say(f"member 0 is expelled while the BEGIN of {label} is on its way")
 
     def is_replaced() -> bool:
-        chains = {one for one, _ in schedule.units_in().values()}
+        chains = {unit[0] for partition, unit in schedule.units_in().items() if partition not in idle}
         return bool(chains) and chain not in chains
 
     schedule.wait_for("units of another chain alone", is_replaced, START_S)
     victim.proxy.clear()
     assert label not in open_labels(schedule), f"{label} was begun too early"
-    return Late(victim, second, label, heartbeat, fault)
+    return Late(victim, second, (chain, n + LATE_UNIT), label, heartbeat, fault)
 
 
 def late_unit(schedule: "Schedule") -> None:
     """F9: a unit that begins after its member's place was taken and the successor's fence has passed. It
     is loaded whole; the broker refuses its decision, and so it stays open until it runs out."""
-    late = _lose_place_in_begin(schedule)
+    late = lose_place_in_begin(schedule)
     schedule.late_label = late.label
     decision = late.victim.proxy.arm(Rule(OFFSET_COMMIT, "copy", None))
     pool.disarm(schedule.slot.starrocks, late.fault)
     schedule.wait_for("its decision", lambda: decision.errors, START_S)
-    assert OffsetCommit.read(decision.frames[0]).last[1] == int(late.label.rsplit("-", 1)[1])
+    assert OffsetCommit.read(decision.frames[0]).last == late.unit
     assert is_fenced(decision.errors[0]), f"not refused: {decision.errors[0]}"
     schedule.say(f"F9: {late.label} was begun and loaded, its decision refused {decision.errors[0]}")
     schedule.count("F9 unit begun after the fence")
@@ -79,13 +81,20 @@ def late_unit(schedule: "Schedule") -> None:
 def late_decision(schedule: "Schedule") -> None:
     """F24 of a unit that no fence has met: begun after it, decided by a member that hears in between that
     it is none any more, and told that all went well."""
-    late = _lose_place_in_begin(schedule)
+    late = lose_place_in_begin(schedule)
+    decide_by_nobody(schedule, late)
+    late.second.start_at = time.monotonic()
+
+
+def decide_by_nobody(schedule: "Schedule", late: Late) -> None:
+    """The successor leaves, and the unit's decision is taken with generation -1."""
     late.second.wanted = False
     late.second.terminate()
     schedule.wait_for("the successor's end", lambda: not late.second.up, START_S)
     decision = late.victim.proxy.arm(Rule(OFFSET_COMMIT, "hold"))
     pool.disarm(schedule.slot.starrocks, late.fault)
     schedule.wait_for("its decision", lambda: decision.frames, START_S)
+    assert OffsetCommit.read(decision.frames[0]).last == late.unit
     late.victim.proxy.release(late.heartbeat)
     schedule.wait_for("the news", lambda: late.heartbeat.answered, START_S)
     time.sleep(0.2)  # the client takes them up
@@ -95,4 +104,3 @@ def late_decision(schedule: "Schedule") -> None:
     schedule.say(f"F24: {late.label} was decided by nobody, after its member had lost its place")
     schedule.count("F24 commit of nobody into an empty group")
     late.second.wanted = True
-    late.second.start_at = time.monotonic()

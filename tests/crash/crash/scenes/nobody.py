@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from ..frames import OFFSET_COMMIT, OffsetCommit
 from ..kafka_proxy import Rule
 from ..plan import SESSION_S
+from .apart import decision_apart
 from .course import START_S, if_taken, wait_for_commits
 from .late import late_decision
 
@@ -18,6 +19,9 @@ def stray_commit(schedule: "Schedule") -> None:
     successor came, committed and left."""
     if schedule.plan.variant == "late":
         late_decision(schedule)
+        return
+    if schedule.plan.variant == "apart":
+        decision_apart(schedule)
         return
     first = schedule.members[0]
     wait_for_commits(schedule, first, 2)
