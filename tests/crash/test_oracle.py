@@ -40,7 +40,7 @@ class Tables:
 
     def judge(self) -> Findings:
         return judge(self.server, self.name, self.name, self.truth,
-                     pool.open_transactions(self.server), self.folder)
+                     pool.open_transactions(self.server, self.name), self.folder)
 
     def detail_row(self, record: Produced) -> str:
         event = json.loads(record.value)
@@ -188,6 +188,7 @@ def test_an_open_transaction_is_named(tables: Tables) -> None:
     begin(tables.server, tables.name, "left-open")
     problems = tables.judge().problems()
     assert len(problems) == 1 and problems[0].startswith("open transaction left-open")
+    assert pool.open_transactions(tables.server, "another_one") == []
 
 
 def test_one_shot_loads_may_stay_open_only_where_the_server_died_in_them() -> None:

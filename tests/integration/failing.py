@@ -163,8 +163,8 @@ class Course(Schedule):
         return self.label(said.chain, said.n)
 
     def open_labels(self) -> list[str]:
-        return sorted((t["label"] for t in pool.open_transactions(self.slot.starrocks)
-                       if t["database"] == self.name), key=lambda text: int(text.rsplit("-", 1)[1]))
+        return sorted((t["label"] for t in pool.open_transactions(self.slot.starrocks, self.name)),
+                      key=lambda text: int(text.rsplit("-", 1)[1]))
 
     def undecided(self) -> str:
         """Label of the first open unit that the group's offsets do not name yet."""

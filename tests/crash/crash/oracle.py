@@ -104,8 +104,7 @@ def judge(server: Rockpool, database: str, topic: str, truth: Truth,
         findings.rollups += differences(
             table, expected, rollup_rows(table, server.sql(READ[table], database)))
     compare_ledger(findings, truth, server.sql(LEDGER.format(topic=topic), database))
-    findings.open = [f"open transaction {t['label']}: {t['state']}" for t in open_transactions
-                     if t["database"] == database]
+    findings.open = [f"open transaction {t['label']}: {t['state']}" for t in open_transactions]
     return findings
 
 

@@ -48,8 +48,9 @@ def hits(server: Rockpool, fault: str) -> int:
     return sum(one["hits"] for one in armed(server) if one["fault"] == fault)
 
 
-def open_transactions(server: Rockpool) -> list[dict]:
-    return _admin(server, "GET", "/transactions")
+def open_transactions(server: Rockpool, database: str) -> list[dict]:
+    """Of this database: a schedule before it on the same server may have left its late label."""
+    return [t for t in _admin(server, "GET", "/transactions") if t["database"] == database]
 
 
 def state_of(server: Rockpool, database: str, label: str) -> str:

@@ -408,8 +408,8 @@ class Schedule:
         return left
 
     def left_open(self) -> list[dict]:
-        return pool.to_be_ended(pool.open_transactions(self.slot.starrocks), self.result.counts,
-                                self.late_label)
+        return pool.to_be_ended(pool.open_transactions(self.slot.starrocks, self.name),
+                                self.result.counts, self.late_label)
 
     def clean_up(self) -> None:
         for member in self.members:

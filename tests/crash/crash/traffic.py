@@ -48,6 +48,7 @@ class Traffic:
         self.sent = 0
         self.failures: list[str] = []
         self._written = tuple(range(partitions))
+        self._writing = threading.Lock()  # held while it is looked at and written by
         self._end = threading.Event()
         self._producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True,
                                    "linger.ms": 5, "reconnect.backoff.max.ms": 500,
@@ -64,10 +65,10 @@ class Traffic:
             due = min((time.monotonic() - began) * self.rate,
                       len(self.acknowledged) + OUTSTANDING_MAX)
             while self.sent < due and not self._end.is_set():
-                written = self._written
-                if not written:
-                    break
-                self._send(written[draw.randrange(self.partitions) % len(written)])
+                with self._writing:
+                    if not self._written:
+                        break
+                    self._send(self._written[draw.randrange(self.partitions) % len(self._written)])
             self._producer.poll(0)
 
     def _send(self, partition: int) -> None:
@@ -92,9 +93,9 @@ class Traffic:
 
     def write_only(self, partitions: Iterable[int]) -> None:
         """From now on; what was sent to the others is acknowledged when this returns."""
-        self._written = tuple(partitions)
-        time.sleep(2 * BATCH_PAUSE_S)  # the batch that is being sent
-        sent = self.sent
+        with self._writing:
+            self._written = tuple(partitions)
+            sent = self.sent
         deadline = time.monotonic() + ACKNOWLEDGED_S
         while len(self.acknowledged) < sent and time.monotonic() < deadline:
             time.sleep(BATCH_PAUSE_S)

@@ -38,7 +38,7 @@ def comes_in(schedule: "Schedule", chain: str, n: int) -> bool:
 
 
 def open_labels(schedule: "Schedule") -> list[str]:
-    return [t["label"] for t in pool.open_transactions(schedule.slot.starrocks)]
+    return [t["label"] for t in pool.open_transactions(schedule.slot.starrocks, schedule.name)]
 
 
 def group_members(schedule: "Schedule") -> list[str]:

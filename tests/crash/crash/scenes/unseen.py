@@ -50,7 +50,7 @@ def unseen_before_aborted(schedule: "Schedule") -> None:
 
 
 def states(schedule: "Schedule") -> list[str]:
-    return [t["state"] for t in pool.open_transactions(schedule.slot.starrocks)]
+    return [t["state"] for t in pool.open_transactions(schedule.slot.starrocks, schedule.name)]
 
 
 def last_decided(schedule: "Schedule", seen: Rule, count: int) -> tuple[str, int]:
