@@ -27,9 +27,11 @@ def test_any_ten_in_a_row_hold_the_forced_kinds() -> None:
     assert set(SCENES) == set(FORCED.values()) == {"F9", "F15", "F17", "F24", "F25", "unit"}
 
 
-def test_the_campaign_of_the_tests_holds_every_variant_of_the_forced_kinds() -> None:
-    drawn = {(plan.kind, plan.variant) for plan in (draw_plan(f"1.{i}") for i in range(50))}
-    assert drawn - {("mixed", "")} == {(kind, one) for kind, all_ in VARIANTS.items() for one in all_}
+def test_the_campaign_of_the_tests_holds_every_variant_of_the_forced_kinds_but_one() -> None:
+    wanted = {("mixed", "")} | {(kind, one) for kind, all_ in VARIANTS.items() for one in all_}
+    assert {(p.kind, p.variant) for p in plans(60)} == wanted
+    # The sixth of its kind: tests/integration/test_failures.py has that one in each run of the tests.
+    assert {(p.kind, p.variant) for p in plans(50)} == wanted - {("unit", "F7 kill")}
 
 
 def test_who_must_not_hear_of_its_loss_is_not_killed_by_chance_and_a_late_unit_needs_no_stop() -> None:
@@ -44,7 +46,7 @@ def test_who_must_not_hear_of_its_loss_is_not_killed_by_chance_and_a_late_unit_n
 def test_only_what_may_need_a_stop_may_end_with_one() -> None:
     stops = {(p.kind, p.variant) for p in plans(2000) if p.may_stop and not p.forgets}
     assert stops == {(kind, one) for kind in ("F15", "F24", "F25") for one in VARIANTS[kind]
-                     if one != "slow"}
+                     if one in ("kill", "heal", "freeze", "resume", "live")}
 
 
 def test_a_zombie_stalls_before_it_has_read_anything_and_is_not_killed_by_chance() -> None:

@@ -16,6 +16,7 @@ from crash import frames, pool
 from crash.kafka_proxy import Loop, Rule
 from crash.member import STOPPED, Member
 from crash.plan import Plan
+from crash.scenes.course import UNIT_IN
 from crash.schedule import Schedule, Slot
 from harness.broker import Broker
 from harness.paths import MILLRACE_RACE
@@ -25,7 +26,6 @@ from harness.wait import until
 SESSION_S = 5  # what a dead member holds up its successor for; less expels members of a busy machine
 SOON_S = 40
 REPLAY = 'verdict="replay"'
-UNIT_IN = 'msg="unit is in"'
 PATIENT = {"socket.timeout.ms": 10_000}  # the client waits for an answer longer than a session
 _numbers = itertools.count(1)
 
@@ -194,7 +194,7 @@ class Course(Schedule):
         return pool.arm(self.slot.starrocks, {"fault": name, "database": self.name, **options})
 
     def hits(self, name: str) -> int:
-        return pool.hits(self.slot.starrocks, name)
+        return sum(one["hits"] for one in pool.armed(self.slot.starrocks) if one["fault"] == name)
 
     def wait_for_chain_after(self, label: str) -> None:
         """Another chain than the label's has brought units in."""

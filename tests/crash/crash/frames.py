@@ -179,13 +179,19 @@ def fetched_partitions(frame: bytes) -> set[int]:
     # Of the flexible versions: lengths are one more, and of one byte here; behind the head stand tags.
     if reader.take("b") != 0:
         raise Unreadable("an OffsetFetch with tags")
-    for _ in range(reader.take("b") - 1):
-        reader.take("b")
+    _take_short(reader, "b")
     if reader.take("b") != 2:
         raise Unreadable("an OffsetFetch of several topics")
-    for _ in range(reader.take("b") - 1):
-        reader.take("b")
-    return {reader.take("i") for _ in range(reader.take("b") - 1)}
+    _take_short(reader, "b")
+    return set(_take_short(reader, "i"))
+
+
+def _take_short(reader: Reader, kind: str) -> list[int]:
+    """A list of at most 126, as flexible versions write it."""
+    length = reader.take("b")
+    if length < 1:
+        raise Unreadable(f"a list of length {length}")
+    return [reader.take(kind) for _ in range(length - 1)]
 
 
 def commit_errors(frame: bytes, version: int) -> dict[int, int]:

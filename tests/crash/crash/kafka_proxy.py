@@ -26,7 +26,8 @@ class Rule:
     drop_answer: done, and the client waits in vain. delay, delay_answer: `seconds`.
     hold: kept from the broker until release(). copy: passed on as it is. refuse_one: the broker
     refuses one partition (`pick`, counted around) of an offset commit of two or more, the same each time.
-    `frames` are the requests that it met, as they came.
+    `frames` are the requests that it met, as they came; `errors` what the broker answered to those that
+    are offset commits, and `taken` the ones in which it refused nothing.
     """
 
     api: int
@@ -41,6 +42,7 @@ class Rule:
     frames: list[bytes] = dataclasses.field(default_factory=list)
     held: list[tuple["Connection", Request]] = dataclasses.field(default_factory=list)
     errors: list[dict[int, int]] = dataclasses.field(default_factory=list)
+    taken: list[bytes] = dataclasses.field(default_factory=list)
 
     def __post_init__(self) -> None:
         assert self.action in ACTIONS, self.action
@@ -55,6 +57,11 @@ class Rule:
             return False
         self.hits += 1
         return True
+
+    def note_answer(self, request: Request, errors: dict[int, int]) -> None:
+        self.errors.append(errors)
+        if not any(errors.values()):
+            self.taken.append(request.frame)
 
 
 class Loop:
@@ -163,7 +170,7 @@ class Connection:
             if rule:
                 rule.answered += 1
             if rule and rule.api == OFFSET_COMMIT:
-                rule.errors.append(commit_errors(frame, request.version))
+                rule.note_answer(request, commit_errors(frame, request.version))
             if rule and rule.action == "cut_after":
                 self.cut()
                 return
@@ -237,6 +244,11 @@ class KafkaProxy:
         """Requests of this kind wait here, and what stands behind them on their connections, until
         clear()."""
         self.loop.call(lambda: self._gates.setdefault(api, asyncio.Event()))
+
+    def let_go(self, rule: Rule) -> None:
+        """What the rule holds goes on, and nothing is held any more."""
+        self.clear()
+        self.release(rule)
 
     def release(self, rule: Rule, change: Callable[[bytes], bytes] = lambda frame: frame) -> None:
         """What the rule holds goes on, on its own connection, where its answer goes too; what has none

@@ -19,12 +19,14 @@ RARE = ("read_chain", "read_unit", "rollback", "ask_state", "ask_topic")
 
 SESSION_S = 6
 FORCED = {2: "F15", 3: "unit", 4: "F17", 5: "F24", 7: "F9", 8: "F25"}
-# In their turn, so that fifty schedules hold all of them.
+# In their turn, so that fifty schedules hold five of each kind.
 VARIANTS = {"F9": ("live",), "F15": ("kill", "heal", "freeze"), "F17": ("idle",),
             "F24": ("kill", "resume", "late", "apart"),
             "F25": ("kill", "live", "freeze", "slow", "zombie"),
-            "unit": ("F7", "F5", "F16", "F3", "F12")}
-NEVER_STOPS = ("mixed", "F9", "F17", "unit")
+            "unit": ("F7", "F5", "F16", "F3", "F12", "F7 kill")}
+# Whose protocol knows no need to stop.
+NEVER_STOP_KINDS = ("mixed", "F9", "F17", "unit")
+NEVER_STOP_VARIANTS = ("late", "apart", "slow", "zombie")
 PERIOD = 10
 GROUP_APIS = (frames.OFFSET_COMMIT, frames.OFFSET_COMMIT, frames.OFFSET_COMMIT, frames.HEARTBEAT,
               frames.JOIN_GROUP, frames.SYNC_GROUP, frames.OFFSET_FETCH, frames.FETCH,
@@ -64,7 +66,8 @@ class Plan:
 
     @property
     def may_stop(self) -> bool:
-        return self.forgets or (self.kind not in NEVER_STOPS and self.variant != "slow")
+        return self.forgets or (self.kind not in NEVER_STOP_KINDS
+                                and self.variant not in NEVER_STOP_VARIANTS)
 
     @property
     def is_late(self) -> bool:

@@ -33,7 +33,12 @@ def _admin(server: Rockpool, method: str, path: str, body: object = None) -> obj
 
 def arm(server: Rockpool, fault: dict) -> int:
     """Its number, to be disarmed by."""
-    return _admin(server, "POST", "/faults", fault)[0]["id"]
+    return arm_all(server, [fault])[0]
+
+
+def arm_all(server: Rockpool, faults: list[dict]) -> list[int]:
+    """At once: no request comes between."""
+    return [armed["id"] for armed in _admin(server, "POST", "/faults", faults)]
 
 
 def armed(server: Rockpool) -> list[dict]:
@@ -44,8 +49,10 @@ def disarm(server: Rockpool, number: int | None = None) -> None:
     _admin(server, "DELETE", "/faults" if number is None else f"/faults/{number}")
 
 
-def hits(server: Rockpool, fault: str) -> int:
-    return sum(one["hits"] for one in armed(server) if one["fault"] == fault)
+def hits(server: Rockpool, number: int) -> int:
+    """Of one that may be used up, and is armed."""
+    (count,) = [one["hits"] for one in armed(server) if one["id"] == number]
+    return count
 
 
 def open_transactions(server: Rockpool, database: str) -> list[dict]:

@@ -15,7 +15,8 @@ from harness.wait import until
 from . import frames, oracle, pool, scenes
 from .kafka_proxy import KafkaProxy, Loop, Rule
 from .member import STOPPED, Member
-from .plan import SESSION_S, Plan, Step, database_of
+from .plan import SESSION_S, Plan, database_of
+from .steps import Steps
 from .traffic import Traffic
 
 TICK_S = 0.02
@@ -65,7 +66,7 @@ class Result:
         return not self.problems
 
 
-class Schedule:
+class Schedule(Steps):
     def __init__(self, slot: Slot, plan: Plan, folder: Path, repeats_allowed: bool):
         self.slot, self.plan, self.folder = slot, plan, folder
         self.repeats_allowed = repeats_allowed
@@ -192,84 +193,6 @@ class Schedule:
         while time.monotonic() < end:
             self.tick()
 
-    # ---- steps ----
-
-    def play(self, step: Step) -> None:
-        self.say(f"step {step}")
-        getattr(self, f"do_{step.kind}")(step)
-
-    def do_kill(self, step: Step) -> None:
-        member = self.members[step.member]
-        if member.up:
-            member.kill()
-            self.count("kill -9 at any time")
-
-    def do_freeze(self, step: Step) -> None:
-        member = self.members[step.member]
-        if member.up:
-            member.freeze(step.seconds)
-            self.count("SIGSTOP past the session" if step.seconds > SESSION_S else "SIGSTOP, short")
-
-    def do_term(self, step: Step) -> None:
-        member = self.members[step.member]
-        if member.up:
-            member.terminate()
-            self.count("SIGTERM, member leaves")
-
-    def do_join(self, step: Step) -> None:
-        if len(self.members) < 4:
-            self.start(self.add_member())
-            self.count("member joins")
-
-    def do_cut(self, step: Step) -> None:
-        self.count("all connections of a member to Kafka cut",
-                   1 if self.members[step.member].proxy.cut() else 0)
-
-    def do_wire(self, step: Step) -> None:
-        rule = Rule(**step.details)
-        name = f"{frames.NAMES[rule.api]} {rule.action}"
-        self.rules.append((name, self.members[step.member].proxy.arm(rule)))
-
-    def do_pool(self, step: Step) -> None:
-        self.in_background(lambda: pool.arm(self.slot.starrocks, step.details))
-
-    def do_pool_kill(self, step: Step) -> None:
-        def restart() -> None:
-            self.slot.starrocks.kill()
-            time.sleep(step.seconds)
-            self.slot.starrocks.start()
-
-        self.count("rockpool kill -9")
-        self.in_background(restart)
-
-    def do_broker_kill(self, step: Step) -> None:
-        self.restart_broker(self.slot.broker.kill, "broker kill -9", step.seconds)
-
-    def do_broker_stop(self, step: Step) -> None:
-        self.restart_broker(self.slot.broker.stop, "broker restart", step.seconds)
-
-    def restart_broker(self, end: Callable[[], None], name: str, seconds: float) -> None:
-        def restart() -> None:
-            end()
-            time.sleep(seconds)
-            self.slot.broker.start()
-
-        self.count(name)
-        self.in_background(restart)
-
-    def in_background(self, work: Callable[[], None]) -> None:
-        """Servers restart while the schedule goes on, one at a time."""
-        def run() -> None:
-            try:
-                with self.pool_busy:
-                    work()
-            except Exception as error:  # noqa: BLE001 - told as the schedule's problem
-                self.fail(f"harness: {type(error).__name__}: {error}")
-
-        thread = threading.Thread(target=run, daemon=True)
-        self.background.append(thread)
-        thread.start()
-
     # ---- the course ----
 
     def run(self) -> Result:
@@ -285,6 +208,8 @@ class Schedule:
             self.fail(f"hung: {error}")
         except AssertionError as error:
             self.fail(f"{error}")
+        except Exception as error:  # noqa: BLE001 - told as the schedule's problem
+            self.fail(f"harness: {type(error).__name__}: {error}")
         finally:
             self.clean_up()
         self.result.seconds = time.monotonic() - self.began
@@ -317,7 +242,8 @@ class Schedule:
             self.tick()
 
     def calm_down(self) -> None:
-        """Ends the producer and every fault; what never bit is not counted."""
+        """Ends the producer and every fault; what never bit is not counted. What the sink hides of open
+        transactions it hides until the last of them is done with."""
         for thread in self.background:
             thread.join(100)
             if thread.is_alive():
@@ -328,6 +254,8 @@ class Schedule:
         for fault in pool.armed(self.slot.starrocks):
             self.count(f"rockpool {fault['fault']}", fault["hits"])
         pool.disarm(self.slot.starrocks)
+        if self.plan.hides:
+            scenes.hide_open(self)
         for name, rule in self.rules:
             self.count(f"Kafka {name}", rule.hits)
         for member in self.members:
@@ -425,5 +353,8 @@ class Schedule:
 
 
 def last_error(member: Member) -> str:
-    lines = [line for line in member.run.log.splitlines() if "error" in line.lower()]
-    return (lines or member.run.log.splitlines() or ["(no log)"])[-1][-300:]
+    """Why it stopped, or the last it said of an error, or the last it said."""
+    lines = member.run.log.splitlines()
+    stops = [line for line in lines if 'msg="partition stopped' in line]
+    errors = [line for line in lines if "error" in line.lower()]
+    return (stops or errors or lines or ["(no log)"])[-1][-500:]

@@ -1,4 +1,5 @@
-"""What is produced: events that follow from their number alone, sent without a pause until told."""
+"""What is produced: events that follow from their number alone, sent at a steady rate, to the
+partitions that a schedule wants; what it kept back for a while comes at once."""
 
 import random
 import threading
@@ -104,7 +105,9 @@ class Traffic:
     def write_one(self, partition: int) -> None:
         """One event, while nothing else is written."""
         assert not self._written, self._written
+        sent = self.sent
         self._send(partition)
+        assert self.sent == sent + 1, "no room for an event"
         self._producer.poll(0)
 
     def write_all(self) -> None:

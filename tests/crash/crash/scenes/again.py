@@ -6,14 +6,14 @@ from .. import pool
 from ..frames import OFFSET_COMMIT, OffsetCommit
 from ..kafka_proxy import Rule
 from ..member import Member
-from .course import START_S, comes_in, end_of_victim, wait_for_commits
+from .course import START_S, comes_in, end_of_victim, fetches, unseen_labels, wait_for_commits
 from .zombie import announce_as_zombie
 
 if TYPE_CHECKING:
     from ..schedule import Schedule
 
 TRIES = 4
-SLOW_S = 14  # a session, a start and a recovery fit into it
+SLOW_S = 14  # a start and a recovery fit into it
 SLOW_COMMITS = 8
 
 
@@ -21,15 +21,21 @@ def late_duplicate(schedule: "Schedule") -> None:
     """F25: a commit that was answered long ago is delivered once more, behind later ones; `slow`: those
     are committed in the sink, and not visible when the next owner looks; `zombie`: and then the
     registry was touched by one whose place the member had taken."""
-    victim = schedule.members[0]
+    victim, slow = schedule.members[0], schedule.plan.variant in ("slow", "zombie")
     if schedule.plan.variant == "zombie":
         victim = announce_as_zombie(schedule)
-    deliver_again(schedule, victim, schedule.plan.variant in ("slow", "zombie"))
+    place = deliver_again(schedule, victim, slow)
+    looks = fetches(schedule)
     end_of_victim(schedule, victim)
+    if slow:
+        schedule.expel(place)
+        schedule.wait_for("the next owner's look", lambda: fetches(schedule) > looks, START_S)
+        assert unseen_labels(schedule), "all was visible when the next owner looked"
 
 
-def deliver_again(schedule: "Schedule", victim: Member, slow: bool) -> None:
-    skip = schedule.plan.pick
+def deliver_again(schedule: "Schedule", victim: Member, slow: bool) -> str:
+    """The victim's place in the group, its member id."""
+    server, skip = schedule.slot.starrocks, schedule.plan.pick
     for _ in range(TRIES):
         rule = victim.proxy.arm(Rule(OFFSET_COMMIT, "copy", skip=skip))
         schedule.wait_for("a commit copied", lambda: rule.frames, START_S)
@@ -38,9 +44,8 @@ def deliver_again(schedule: "Schedule", victim: Member, slow: bool) -> None:
                 schedule.say("F25: that commit was of no unit, or a rebalance came behind it")
                 victim.proxy.clear()
                 continue
-            pool.arm(schedule.slot.starrocks, {"fault": "slow_publish", "database": schedule.name,
-                                               "operation": "commit", "count": SLOW_COMMITS,
-                                               "seconds": SLOW_S})
+            fault = pool.arm(server, {"fault": "slow_publish", "database": schedule.name,
+                                      "operation": "commit", "count": SLOW_COMMITS, "seconds": SLOW_S})
         # The second one behind it is sent when the first is visible: the ledger is ahead then.
         wait_for_commits(schedule, victim, 2 + schedule.plan.pick % 3)
         stopped = victim.proxy.stopped.get(OFFSET_COMMIT, 0)
@@ -52,7 +57,9 @@ def deliver_again(schedule: "Schedule", victim: Member, slow: bool) -> None:
         if errors and not any(errors.values()):
             schedule.say(f"F25: delivered again {OffsetCommit.read(rule.frames[0]).partitions}")
             schedule.count("F25 commit delivered late, again")
-            return
+            return OffsetCommit.read(rule.frames[0]).member.decode()
+        if slow:
+            pool.disarm(server, fault)
         schedule.say(f"F25: refused {errors}, a rebalance came between")
         victim.proxy.clear()
     raise AssertionError("F25 could not be made: a rebalance came between each time")

@@ -32,11 +32,9 @@ def decision_apart(schedule: "Schedule") -> None:
     assert owned[first] == idle and not owned[then] & idle, owned.values()
     assert open_labels(schedule) == [late.label], "settled too early"
     schedule.say(f"F24: member {first.number} recovers {idle}, and then {then.number} {owned[then]}")
-    for member in (first, then):
-        member.proxy.release(asked[member])
-        member.proxy.clear()
-        schedule.wait_for("the late unit settled",
-                          lambda: late.label not in open_labels(schedule), START_S)
+    first.proxy.let_go(asked[first])
+    schedule.wait_for("the late unit settled", lambda: late.label not in open_labels(schedule), START_S)
+    then.proxy.let_go(asked[then])
     schedule.traffic.write_all()
 
 
@@ -49,6 +47,7 @@ def join_as_pair(schedule: "Schedule", late: Late) -> dict[Member, Rule]:
     for member in pair:
         member.proxy.clear()
         asked[member] = member.proxy.arm(Rule(OFFSET_FETCH, "hold", None))
+    late.second.wanted = True
     schedule.start(late.second)
     schedule.wait_for("two members at the door", lambda: len(group_members(schedule)) == 3, START_S)
     schedule.expel(keeper)

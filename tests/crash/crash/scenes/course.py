@@ -5,7 +5,7 @@ import time
 from typing import TYPE_CHECKING
 
 from .. import pool
-from ..frames import DESCRIBE_GROUPS, OFFSET_COMMIT, put_text
+from ..frames import DESCRIBE_GROUPS, OFFSET_COMMIT, OFFSET_FETCH, put_text
 from ..member import Member
 from ..plan import SESSION_S
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 START_S = 40
 UNIT_S = 10  # from its decision until it is visible, at most
+HELD_S = 60  # what waits for a scene waits so long at most
+UNIT_IN = 'msg="unit is in"'
 
 
 def commits(member: Member) -> int:
@@ -94,3 +96,21 @@ def kill_for_now(schedule: "Schedule", member: Member) -> None:
 def comes_back(schedule: "Schedule", member: Member) -> None:
     member.wanted = True
     member.start_at = time.monotonic() + schedule.plan.restart_after[0]
+
+
+def recovers(schedule: "Schedule", member: Member) -> None:
+    """It comes back, and what the sink does meanwhile it does until a unit of its own is in, or it stops."""
+    comes_back(schedule, member)
+    schedule.wait_for("its recovery", lambda: schedule.result.stopped or (
+        member.run is not None and UNIT_IN in member.run.log), START_S)
+
+
+def fetches(schedule: "Schedule") -> int:
+    """How often a group's offsets were asked for: a recovery begins with it."""
+    return sum(member.proxy.passed.get(OFFSET_FETCH, 0) for member in schedule.members)
+
+
+def unseen_labels(schedule: "Schedule") -> list[str]:
+    """Committed, and not visible."""
+    return [t["label"] for t in pool.open_transactions(schedule.slot.starrocks, schedule.name)
+            if t["state"] == "COMMITTED"]

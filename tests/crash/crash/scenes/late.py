@@ -1,6 +1,5 @@
 """F9, and F24 of such a unit: it begins behind the fence."""
 
-import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -8,13 +7,12 @@ from .. import pool
 from ..frames import HEARTBEAT, JOIN_GROUP, OFFSET_COMMIT, OffsetCommit, is_fenced
 from ..kafka_proxy import Rule
 from ..member import Member
-from .course import START_S, if_taken, open_labels, wait_for_commits
+from .course import HELD_S, START_S, comes_back, if_taken, open_labels, wait_for_commits
 
 if TYPE_CHECKING:
     from ..schedule import Schedule
 
 LATE_UNIT = 4  # from the last one decided: those between are done with when the member loses its place
-HELD_S = 60  # at most
 # Of a member that does not hear of its loss: neither it nor its requests give up before.
 UNHEARD = {"session.timeout.ms": 25_000, "socket.timeout.ms": 30_000}
 
@@ -46,7 +44,7 @@ def lose_place_in_begin(schedule: "Schedule", idle: Collection[int] = ()) -> Lat
     label = f"{schedule.name}-{chain}-{n + LATE_UNIT}"
     fault = pool.arm(server, {"fault": "delay", "database": schedule.name, "label": label,
                               "operation": "begin", "point": "before", "seconds": HELD_S})
-    schedule.wait_for("a BEGIN that waits", lambda: pool.hits(server, "delay"), START_S)
+    schedule.wait_for("a BEGIN that waits", lambda: pool.hits(server, fault), START_S)
     before = (chain, n + LATE_UNIT - 1)
     schedule.wait_for("the unit before", lambda: before in schedule.units_in().values(), START_S)
     schedule.expel(OffsetCommit.read(seen.frames[-1]).member.decode())
@@ -83,7 +81,7 @@ def late_decision(schedule: "Schedule") -> None:
     it is none any more, and told that all went well."""
     late = lose_place_in_begin(schedule)
     decide_by_nobody(schedule, late)
-    late.second.start_at = time.monotonic()
+    comes_back(schedule, late.second)
 
 
 def decide_by_nobody(schedule: "Schedule", late: Late) -> None:
@@ -97,10 +95,9 @@ def decide_by_nobody(schedule: "Schedule", late: Late) -> None:
     assert OffsetCommit.read(decision.frames[0]).last == late.unit
     late.victim.proxy.release(late.heartbeat)
     schedule.wait_for("the news", lambda: late.heartbeat.answered, START_S)
-    time.sleep(0.2)  # the client takes them up
+    schedule.rest(0.2)  # the client takes them up
     late.victim.proxy.release(decision, lambda frame: OffsetCommit.read(frame).of_nobody().frame())
     schedule.wait_for("the broker's answer", lambda: decision.errors, START_S)
     assert if_taken(decision.errors[0]), f"refused: {decision.errors[0]}"
     schedule.say(f"F24: {late.label} was decided by nobody, after its member had lost its place")
     schedule.count("F24 commit of nobody into an empty group")
-    late.second.wanted = True

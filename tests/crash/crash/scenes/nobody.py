@@ -1,13 +1,12 @@
 """F24: a decision is taken by nobody."""
 
-import time
 from typing import TYPE_CHECKING
 
 from ..frames import OFFSET_COMMIT, OffsetCommit
 from ..kafka_proxy import Rule
 from ..plan import SESSION_S
 from .apart import decision_apart
-from .course import START_S, if_taken, wait_for_commits
+from .course import START_S, comes_back, if_taken, wait_for_commits
 from .late import late_decision
 
 if TYPE_CHECKING:
@@ -45,5 +44,4 @@ def stray_commit(schedule: "Schedule") -> None:
     if schedule.plan.variant == "kill":
         first.kill()
     first.thaw()
-    second.wanted = True
-    second.start_at = time.monotonic()
+    comes_back(schedule, second)

@@ -1,4 +1,5 @@
-"""F3, F5, F7, F12, F16: what becomes of one unit, and of the group's offset; no stop is needed for any."""
+"""F3, F5, F7, F16: what becomes of one unit; F12: an offset that somebody set. Only F12 needs a stop, which
+it asks for itself."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,19 +10,27 @@ from .. import pool
 from ..frames import OFFSET_COMMIT, OffsetCommit
 from ..kafka_proxy import Rule
 from ..member import STOPPED, Member
-from .course import START_S, comes_back, if_taken, kill_for_now, open_labels, wait_for_commits
+from .course import (
+    HELD_S,
+    START_S,
+    UNIT_IN,
+    comes_back,
+    if_taken,
+    kill_for_now,
+    open_labels,
+    recovers,
+    wait_for_commits,
+)
 
 if TYPE_CHECKING:
     from ..schedule import Schedule
 
 AHEAD = 6  # of the last unit decided: what is armed for a unit is armed before it begins
-HELD_S = 60  # at most
 UNGUARDED_S = 1.0  # in which a unit that is decided without need would be
-SENT_S = 1.0  # in which the bodies of LOADs that wait are sent
+SENT_S = 1.0  # in which the body of a LOAD that waits is sent
+EACH_UNITS = "millrace_ledger"  # the table of which every unit has rows
 NEXT_TRY = 4  # two units were begun at most: the numbers from which on the next try has one of its own
-LATE_S = 0.5  # a LOAD that goes on is done by then
 UNCONFIRMED = 'msg="offset commit not confirmed'
-UNIT_IN = 'msg="unit is in"'
 
 
 class Unit(NamedTuple):
@@ -35,8 +44,7 @@ class Unit(NamedTuple):
         return f"{schedule.name}-{self.chain}-{self.n + ahead}"
 
     def is_decided(self) -> bool:
-        return any(OffsetCommit.read(frame).last == (self.chain, self.n) and if_taken(errors)
-                   for frame, errors in zip(self.seen.frames, self.seen.errors, strict=False))
+        return any(OffsetCommit.read(frame).last == (self.chain, self.n) for frame in self.seen.taken)
 
 
 def _unit_to_come(schedule: "Schedule", member: Member) -> Unit:
@@ -47,13 +55,22 @@ def _unit_to_come(schedule: "Schedule", member: Member) -> Unit:
     return Unit(chain, n + AHEAD, seen)
 
 
-def _arm(schedule: "Schedule", fault: str, operation: str, label: str, **options: object) -> int:
-    return pool.arm(schedule.slot.starrocks, {"fault": fault, "operation": operation, "label": label,
-                                              "database": schedule.name, **options})
+def _fault(schedule: "Schedule", fault: str, operation: str, label: str, **options: object) -> dict:
+    return {"fault": fault, "operation": operation, "label": label, "database": schedule.name, **options}
 
 
-def _wait_for_hits(schedule: "Schedule", what: str, fault: str, count: int = 1) -> None:
-    schedule.wait_for(what, lambda: pool.hits(schedule.slot.starrocks, fault) >= count, START_S)
+def _is_passed(schedule: "Schedule", label: str, table: str) -> dict:
+    """No fault: its hit says that a LOAD is done."""
+    return _fault(schedule, "delay", "load", label, table=table, point="after", seconds=0)
+
+
+def _arm(schedule: "Schedule", *faults: dict) -> list[int]:
+    return pool.arm_all(schedule.slot.starrocks, list(faults))
+
+
+def _wait_for_hit(schedule: "Schedule", what: str, *faults: int) -> None:
+    """Of each of these."""
+    schedule.wait_for(what, lambda: all(pool.hits(schedule.slot.starrocks, one) for one in faults), START_S)
 
 
 def _state(schedule: "Schedule", label: str) -> str:
@@ -61,43 +78,45 @@ def _state(schedule: "Schedule", label: str) -> str:
 
 
 def decided_and_aborted(schedule: "Schedule") -> None:
-    """F7: the sink aborts a unit that was decided; its member lives, the next unit waiting; or is killed
-    before."""
+    """F7: the sink aborts a unit that was decided; its member lives, the next unit loaded; `kill`: it is
+    killed before."""
     member, server = schedule.members[0], schedule.slot.starrocks
+    is_killed = schedule.plan.variant == "F7 kill"
     unit = _unit_to_come(schedule, member)
-    label, is_killed = unit.label(schedule), schedule.plan.pick % 2 == 1
-    commit = _arm(schedule, "delay", "commit", label, seconds=HELD_S)
-    _wait_for_hits(schedule, "a COMMIT that waits", "delay")
+    label = unit.label(schedule)
+    commit, loaded = _arm(schedule, _fault(schedule, "delay", "commit", label, seconds=HELD_S),
+                          _is_passed(schedule, unit.label(schedule, 1), EACH_UNITS))
+    _wait_for_hit(schedule, "a COMMIT that waits", commit)
     if is_killed:
         kill_for_now(schedule, member)
     else:
-        later = unit.label(schedule, 1)
-        schedule.wait_for("the next unit", lambda: later in open_labels(schedule), START_S)
+        _wait_for_hit(schedule, "the next unit", loaded)
         schedule.rest(UNGUARDED_S)
     assert unit.is_decided(), f"{label} was not decided"
     pool.ask_elsewhere(server, schedule.name, "rollback", label)
     assert _state(schedule, label) == "ABORTED", label
     pool.disarm(server, commit)
     schedule.say(f"F7: {label} was decided, and aborted in the sink")
-    schedule.count("unit F7 decided, and aborted in the sink")
+    schedule.count(f"unit {schedule.plan.variant} decided, and aborted in the sink")
     if is_killed:
-        comes_back(schedule, member)
+        recovers(schedule, member)
 
 
 def decided_and_left(schedule: "Schedule") -> None:
-    """F5: a member is killed between decision and COMMIT; the sink hides what is open."""
+    """F5: a member is killed between decision and COMMIT; the sink hides what is open until it has
+    recovered."""
     member = schedule.members[0]
     unit = _unit_to_come(schedule, member)
     label = unit.label(schedule)
-    commit = _arm(schedule, "drop_before", "commit", label, count=None)
-    _wait_for_hits(schedule, "a COMMIT that is lost", "drop_before")
+    (commit,) = _arm(schedule, _fault(schedule, "drop_before", "commit", label, count=None))
+    _wait_for_hit(schedule, "a COMMIT that is lost", commit)
     kill_for_now(schedule, member)
     assert unit.is_decided() and label in open_labels(schedule), f"{label} is not open"
     assert _state(schedule, label) == "UNKNOWN", f"{label} is not hidden"
     pool.disarm(schedule.slot.starrocks, commit)
     schedule.say(f"F5: {label} is decided, and open")
     schedule.count("unit F5 decided, and left open by a kill")
-    comes_back(schedule, member)
+    recovers(schedule, member)
 
 
 def loaded_late(schedule: "Schedule") -> None:
@@ -106,18 +125,23 @@ def loaded_late(schedule: "Schedule") -> None:
     member, server = schedule.members[0], schedule.slot.starrocks
     unit = _unit_to_come(schedule, member)
     label = unit.label(schedule)
-    commits = [_arm(schedule, "delay", "commit", unit.label(schedule, again), seconds=HELD_S)
-               for again in range(NEXT_TRY)]
-    late, failing = (_arm(schedule, "delay", "load", label, table=table, seconds=HELD_S)
-                     for table in ("orders", "orders_1m"))
-    _arm(schedule, "drop_before", "load", label, table="orders_1m")
-    _wait_for_hits(schedule, "two LOADs that wait", "delay", 2)
+    late, failing, lost, done, *commits = _arm(
+        schedule,
+        *(_fault(schedule, "delay", "load", label, table=one, seconds=HELD_S)
+          for one in ("orders", "orders_1m")),
+        _fault(schedule, "drop_before", "load", label, table="orders_1m"),
+        _is_passed(schedule, label, "orders"),
+        *(_fault(schedule, "delay", "commit", unit.label(schedule, again), seconds=HELD_S)
+          for again in range(NEXT_TRY)))
+    _wait_for_hit(schedule, "two LOADs that wait", late, failing)
     schedule.rest(SENT_S)
     pool.disarm(server, failing)
-    _wait_for_hits(schedule, "one of them lost", "drop_before")
-    _wait_for_hits(schedule, "the COMMIT of the next try", "delay", 2)  # and the LOAD that is late
+    _wait_for_hit(schedule, "one of them lost", lost)
+    schedule.wait_for("the COMMIT of the next try",
+                      lambda: any(pool.hits(server, one) for one in commits), START_S)
+    assert _state(schedule, label) == "ABORTED" or schedule.plan.hides, label
     pool.disarm(server, late)
-    schedule.rest(LATE_S)
+    _wait_for_hit(schedule, "the LOAD that is late", done)
     for commit in commits:
         pool.disarm(server, commit)
     schedule.say(f"F16: a LOAD of {label} came when the try was rolled back and another waited")
@@ -173,8 +197,8 @@ def set_by_an_operator(schedule: "Schedule") -> None:
     comes_back(schedule, member)
 
 
-FATES = {"F3": decided_unheard, "F5": decided_and_left, "F7": decided_and_aborted, "F12": set_by_an_operator,
-         "F16": loaded_late}
+FATES = {"F3": decided_unheard, "F5": decided_and_left, "F7": decided_and_aborted,
+         "F7 kill": decided_and_aborted, "F12": set_by_an_operator, "F16": loaded_late}
 
 
 def fate_of_a_unit(schedule: "Schedule") -> None:

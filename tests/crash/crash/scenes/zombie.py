@@ -10,7 +10,7 @@ from .course import START_S, group_members, let_all_come_in, open_labels
 if TYPE_CHECKING:
     from ..schedule import Schedule
 
-STALLED_S = 60  # at most
+STALLED_S = 4 * START_S  # longer than what is waited for meanwhile
 
 
 def announce_as_zombie(schedule: "Schedule") -> Member:
@@ -29,6 +29,7 @@ def announce_as_zombie(schedule: "Schedule") -> Member:
     let_all_come_in(schedule)
     chains = {chain for chain, _ in schedule.units_in().values()}
     announce = zombie.proxy.arm(Rule(OFFSET_COMMIT, "hold"))
+    assert zombie.state() == "T", "it went on too early"
     zombie.thaw()
     schedule.wait_for("an announcement", lambda: announce.frames, START_S)
     zombie.kill()
