@@ -1,5 +1,6 @@
 """Plays one schedule: members, producer, faults; then drains, stops, and asks the oracle."""
 
+import signal
 import threading
 import time
 from collections import Counter
@@ -164,7 +165,9 @@ class Schedule(Steps):
         at_point = [place for place, action in member.acted() if action == "kill"]
         self.say(f"member {member.number} ended with {code}"
                  + (f" at {at_point[-1]}" if at_point else ""))
-        expected = (code == -9 and (member.killed or at_point)) or (code == 0 and member.terminated)
+        unborn = code == -signal.SIGTERM and not member.run.log  # it takes no signals yet
+        expected = ((code == -signal.SIGKILL and (member.killed or at_point))
+                    or (member.terminated and (code == 0 or unborn)))
         if at_point and code == -9 and not member.killed:
             self.count(f"kill at {at_point[-1]}")
         if code == STOPPED:
