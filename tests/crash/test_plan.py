@@ -1,14 +1,34 @@
 """A schedule follows from its seed; what must occur is in it."""
 
 import random
+import re
 
 from crash import frames, pool
 from crash.__main__ import parse
 from crash.plan import FORCED, PERIOD, POINTS, UNIT_POINTS, VARIANTS, draw_plan
 from crash.scenes import SCENES
 from crash.traffic import event_bytes, is_bad
+from harness.paths import ROOT
 
 import pytest
+
+# Of each schedule that catches a mutant: kind, variant, pick, hides, partitions, members.
+CATCHERS = {
+    "1.7": ("F9", "live", 3, False, 2, 1),
+    "3.35": ("F24", "apart", 2, True, 2, 1),
+    "4.38": ("F25", "slow", 0, True, 2, 1),
+    "5.48": ("F25", "zombie", 1, False, 3, 1),
+    "7.4": ("F17", "idle", 5, False, 4, 1),
+    "9.3": ("unit", "F7", 2, True, 2, 1),
+    "9.13": ("unit", "F5", 3, True, 4, 1),
+    "9.23": ("unit", "F16", 0, True, 3, 1),
+    "9.33": ("unit", "F3", 5, False, 2, 1),
+    "9.43": ("unit", "F12", 2, True, 3, 1),
+    "9.53": ("unit", "F7 kill", 0, True, 2, 1),
+    "26.25": ("F24", "late", 3, False, 2, 1),
+    "34.45": ("F24", "kill", 0, True, 3, 1),
+    "57.8": ("F25", "kill", 0, True, 2, 1),
+}
 
 
 def plans(count: int = 400) -> list:
@@ -55,14 +75,12 @@ def test_a_zombie_stalls_before_it_has_read_anything_and_is_not_killed_by_chance
     assert all(plan.starts == [["stop:recover.read_committed.before:1"]] for plan in zombies)
 
 
-@pytest.mark.parametrize(("seed", "kind", "variant"), [
-    ("1.7", "F9", "live"), ("3.35", "F24", "apart"), ("4.38", "F25", "slow"),
-    ("5.48", "F25", "zombie"), ("7.4", "F17", "idle"), ("26.25", "F24", "late"), ("57.8", "F25", "kill"),
-    ("9.3", "unit", "F7"), ("9.13", "unit", "F5"), ("9.23", "unit", "F16"), ("9.33", "unit", "F3"),
-    ("9.43", "unit", "F12")])
-def test_the_schedules_that_catch_mutants_are_what_they_were(seed: str, kind: str, variant: str) -> None:
-    plan = draw_plan(seed)
-    assert (plan.kind, plan.variant) == (kind, variant)
+def test_the_schedules_that_catch_mutants_are_what_they_were() -> None:
+    seeds = {seed for patch in (ROOT / "tests/mutants").glob("*.patch")
+             for seed in re.findall(r"^caught by: crash (\S+) ", patch.read_text(), re.M)}
+    drawn = {seed: (p.kind, p.variant, p.pick, p.hides, p.partitions, p.members)
+             for seed, p in ((seed, draw_plan(seed)) for seed in seeds)}
+    assert drawn == CATCHERS
 
 
 def test_open_transactions_are_hidden_in_some_schedules_of_each_forced_kind() -> None:

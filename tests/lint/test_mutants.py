@@ -14,7 +14,13 @@ PAGE = "tests/crash/README.md"
 _RUN = re.compile(r"^(?P<kind>crash|test|unit) (?P<what>[^|]+) \| (?P<pattern>.+)$")
 _ROW = re.compile(r"^\| `(?P<name>[\w-]+)` \| (?P<broken>[^|]+) \| (?P<runs>[^|]+)"
                   r" \| (?P<model>[^|]+) \|$", re.M)
+_NUMBER = re.compile(r" \[[01]-9\]\[0-9\]\*:?$")
 _MODEL = re.compile(r"^([\w-]+) +\| [\w-]+ +\| .*-DM_\w+", re.M)
+
+
+def words(pattern: str) -> str:
+    """Of a pattern, without the number at its end and what it passes over."""
+    return _NUMBER.sub("", pattern).replace(": .*", ": ")
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Run:
     def __str__(self) -> str:
         """As the table has it."""
         name = f"--only {self.what}" if self.kind == "crash" else re.split(r"::| ", self.what)[-1]
-        return f"`{name}`: {self.pattern.removesuffix(' [0-9]*')}"
+        return f"`{name}`: {words(self.pattern)}"
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,12 @@ def is_there(root: Path, run: Run) -> bool:
     return path.is_file() and re.search(rf"^Test\(\w+, {test}\b", path.read_text(), re.M) is not None
 
 
+def is_vague(run: Run) -> bool:
+    """Its pattern is met by something else too: by no number, by a stop for any reason."""
+    said = words(run.pattern)
+    return re.search(r"[*\[]", said) is not None or said.endswith("stopped without need")
+
+
 MUTANTS = mutants(ROOT)
 
 
@@ -98,6 +110,7 @@ def test_a_mutant_applies_and_what_catches_it_is_there(mutant: Mutant) -> None:
     changed = re.findall(r"^\+\+\+ b/(\S+)", patch.read_text(), re.M)
     assert changed and all(one.startswith("src/") for one in changed), changed
     assert [str(run) for run in mutant.runs if not is_there(ROOT, run)] == []
+    assert [str(run) for run in mutant.runs if is_vague(run)] == []
 
 
 def test_the_table_has_each_mutant_as_its_patch_describes_it() -> None:
@@ -125,7 +138,7 @@ def test_the_script_knows_the_mutants_and_no_others() -> None:
 
 # ---- the comparator ----
 
-CATCHER = "caught by: crash 1.7 | doubled\n"
+CATCHER = "caught by: crash 1.7 | doubled [1-9][0-9]*:\n"
 PATCH = f"A step is left out.\n{CATCHER}model: no-step\n--- a/src/x.c\n+++ b/src/x.c\n"
 ROW = "| `no-step` | A step is left out | `--only 1.7`: doubled | `no-step` |\n"
 
@@ -156,6 +169,15 @@ def test_what_does_not_agree_is_found(tree: Path, file: str, old: str, new: str,
     assert old in text
     (tree / file).write_text(text.replace(old, new))
     assert any(says in finding for finding in compare(tree)), compare(tree)
+
+
+@pytest.mark.parametrize(("pattern", "says", "vague"), [
+    ("lost [1-9][0-9]*:", "lost", False), ("x is [0-9][0-9]*", "x is", False),
+    ("stopped without need: .*the topic", "stopped without need: the topic", False),
+    ("lost [0-9]*", "lost [0-9]*", True), ("stopped without need", "stopped without need", True)])
+def test_a_pattern_that_is_met_by_something_else_too_is_found(pattern: str, says: str, vague: bool) -> None:
+    run = Run("crash", "1.7", pattern)
+    assert (words(pattern), is_vague(run)) == (says, vague)
 
 
 def test_a_patch_that_says_not_what_catches_it_is_none(tree: Path) -> None:
