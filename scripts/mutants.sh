@@ -2,7 +2,7 @@
 # Breaks one step of the exactly-once protocol after the other, in a copy of the source, and checks that
 # what must catch each does: schedules of the crash campaign, tests of the failure table, unit tests.
 #
-#   mutants.sh              all of tests/mutants; about a quarter of an hour on two idle cores
+#   mutants.sh              all of tests/mutants; up to half an hour on two idle cores
 #   mutants.sh NAME …       only these
 #   mutants.sh --list       their names, and what is broken in each
 #
