@@ -93,14 +93,14 @@ def kill_for_now(schedule: "Schedule", member: Member) -> None:
     schedule.wait_for("its end", lambda: member.run is None, START_S)
 
 
-def comes_back(schedule: "Schedule", member: Member) -> None:
+def comes_back(member: Member, after_s: float = 0.0) -> None:
     member.wanted = True
-    member.start_at = time.monotonic() + schedule.plan.restart_after[0]
+    member.start_at = time.monotonic() + after_s
 
 
 def recovers(schedule: "Schedule", member: Member) -> None:
     """It comes back, and what the sink does meanwhile it does until a unit of its own is in, or it stops."""
-    comes_back(schedule, member)
+    comes_back(member, schedule.plan.restart_after[0])
     schedule.wait_for("its recovery", lambda: schedule.result.stopped or (
         member.run is not None and UNIT_IN in member.run.log), START_S)
 

@@ -81,7 +81,7 @@ def late_decision(schedule: "Schedule") -> None:
     it is none any more, and told that all went well."""
     late = lose_place_in_begin(schedule)
     decide_by_nobody(schedule, late)
-    comes_back(schedule, late.second)
+    comes_back(late.second)
 
 
 def decide_by_nobody(schedule: "Schedule", late: Late) -> None:

@@ -44,4 +44,4 @@ def stray_commit(schedule: "Schedule") -> None:
     if schedule.plan.variant == "kill":
         first.kill()
     first.thaw()
-    comes_back(schedule, second)
+    comes_back(second)

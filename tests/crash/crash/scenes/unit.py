@@ -194,7 +194,7 @@ def set_by_an_operator(schedule: "Schedule") -> None:
     rewound = member.millrace.command("ledger", "accept-reset", "--rewind", str(member.millrace.path))
     assert rewound.returncode == 0, rewound.stdout + rewound.stderr
     schedule.say(f"F12: {rewound.stdout.strip()}")
-    comes_back(schedule, member)
+    comes_back(member, schedule.plan.restart_after[0])
 
 
 FATES = {"F3": decided_unheard, "F5": decided_and_left, "F7": decided_and_aborted,

@@ -52,7 +52,7 @@ def unseen_before_aborted(schedule: "Schedule") -> None:
     pool.disarm(server, slow)
     pool.arm(server, {"fault": "publish_now", "database": schedule.name, "operation": "now"})
     schedule.traffic.write_all()
-    comes_back(schedule, victim)
+    comes_back(victim)
 
 
 def is_one_left(schedule: "Schedule") -> bool:
