@@ -49,6 +49,7 @@ class Traffic:
         self.sent = 0
         self.failures: list[str] = []
         self._written = tuple(range(partitions))
+        self._sent_to = dict.fromkeys(range(partitions), 0)
         self._writing = threading.Lock()  # held while it is looked at and written by
         self._end = threading.Event()
         self._producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True,
@@ -83,6 +84,7 @@ class Traffic:
             self._producer.poll(0.1)
             return
         self.sent += 1
+        self._sent_to[partition] += 1
 
     def _delivered(self, number: int, value: bytes, error: object, message) -> None:
         if error is not None:
@@ -96,11 +98,16 @@ class Traffic:
         """From now on; what was sent to the others is acknowledged when this returns."""
         with self._writing:
             self._written = tuple(partitions)
-            sent = self.sent
+            sent = dict(self._sent_to)
+
+        def open_ones() -> dict[int, int]:
+            ends = self.ends()
+            return {one: count - ends.get(one, 0) for one, count in sent.items() if count > ends.get(one, 0)}
+
         deadline = time.monotonic() + ACKNOWLEDGED_S
-        while len(self.acknowledged) < sent and time.monotonic() < deadline:
+        while open_ones() and time.monotonic() < deadline:
             time.sleep(BATCH_PAUSE_S)
-        assert len(self.acknowledged) >= sent, f"{sent - len(self.acknowledged)} events unacknowledged"
+        assert not open_ones(), f"unacknowledged, by partition: {open_ones()}"
 
     def write_one(self, partition: int) -> None:
         """One event, while nothing else is written."""
